@@ -1,0 +1,103 @@
+/**
+ * Every stable error code of Plumbline with the family it belongs to.
+ *
+ * The family says who must act and how a step ends:
+ * - `configuration`: the author of the pipeline; the step fails with a remedy.
+ * - `transient`: nobody at first, it is retried; then an operator.
+ * - `run`: the owner of the workflow.
+ * - `publish`: after a good run the step ends SucceededWithIssues.
+ * - `internal`: us; the message asks for an issue.
+ *
+ * Each code has a section in docs/errors.md, held by test/architecture/errors-documented.test.ts.
+ */
+export const ERROR_FAMILIES = {
+  ERR_INPUT_INVALID: 'configuration',
+  ERR_PLATFORM_UNSUPPORTED: 'configuration',
+  ERR_PYTHON_NOT_FOUND: 'configuration',
+  ERR_PYTHON_UNSUPPORTED: 'configuration',
+  ERR_LUIGI_NOT_FOUND: 'configuration',
+  ERR_LUIGI_UNSUPPORTED: 'configuration',
+  ERR_MODULE_IMPORT: 'configuration',
+  ERR_TASK_UNKNOWN: 'configuration',
+  ERR_PARAMETER_INVALID: 'configuration',
+  ERR_SECRET_PARAMETER_PUBLIC: 'configuration',
+  ERR_SCHEDULER_UNREACHABLE: 'configuration',
+  ERR_CONNECTION_UNSUPPORTED: 'configuration',
+  ERR_CONNECTION_STORED_SECRET: 'configuration',
+  ERR_IDENTITY_OIDC_UNAVAILABLE: 'configuration',
+  ERR_IDENTITY_REJECTED: 'configuration',
+  ERR_IDENTITY_HOST_NOT_ALLOWED: 'configuration',
+  ERR_SECRET_NOT_FOUND: 'configuration',
+  ERR_SECRET_FORBIDDEN: 'configuration',
+  ERR_SECRET_DISABLED: 'configuration',
+  ERR_SECRET_NOT_YET_VALID: 'configuration',
+  ERR_SECRET_UNUSABLE: 'configuration',
+  ERR_VAULT_THROTTLED: 'transient',
+  ERR_VAULT_UNREACHABLE: 'transient',
+  ERR_HTTP_NETWORK: 'transient',
+  ERR_HTTP_TIMEOUT: 'transient',
+  ERR_HTTP_STATUS: 'transient',
+  ERR_HTTP_BODY: 'internal',
+  ERR_RUN_EXISTS: 'configuration',
+  ERR_RUN_FAILED: 'run',
+  ERR_RUN_INCOMPLETE: 'run',
+  ERR_RUN_MISSING_INPUT: 'run',
+  ERR_RUN_NOT_RUN: 'run',
+  ERR_RUN_ALREADY_RUNNING: 'run',
+  ERR_RUN_SCHEDULING: 'run',
+  ERR_RUN_UNVERIFIED: 'run',
+  ERR_RUN_DIED: 'run',
+  ERR_RUN_STALLED: 'run',
+  ERR_RUN_CANCELLED: 'run',
+  ERR_RUN_DEADLINE: 'run',
+  ERR_RUN_LOST: 'run',
+  ERR_LINEAGE_INVALID: 'publish',
+  ERR_PUBLISH_FAILED: 'publish',
+  ERR_WORKER_PROTOCOL: 'internal',
+  ERR_UNEXPECTED: 'internal',
+} as const;
+
+export type ErrorCode = keyof typeof ERROR_FAMILIES;
+export type ErrorFamily = (typeof ERROR_FAMILIES)[ErrorCode];
+
+export interface ErrorFacts {
+  /** The one sentence that says how to mend it. */
+  readonly remedy?: string | undefined;
+  /** Facts as fields; never a secret, never a body over 1 KB. */
+  readonly details?: Readonly<Record<string, unknown>> | undefined;
+  readonly cause?: unknown;
+}
+
+/**
+ * The base of every error that Plumbline reports.
+ *
+ * Message grammar: what failed, for which identifiers, `: `, why. The remedy is a sentence of its own.
+ * A caller's own misuse is a `TypeError`, never this.
+ */
+export class PlumblineError extends Error {
+  override readonly name = 'PlumblineError';
+  readonly code: ErrorCode;
+  readonly remedy: string | undefined;
+  readonly details: Readonly<Record<string, unknown>>;
+
+  constructor(code: ErrorCode, message: string, facts: ErrorFacts = {}) {
+    super(message, facts.cause === undefined ? undefined : { cause: facts.cause });
+    this.code = code;
+    this.remedy = facts.remedy;
+    this.details = facts.details ?? {};
+  }
+
+  get family(): ErrorFamily {
+    return ERROR_FAMILIES[this.code];
+  }
+}
+
+/** Anything thrown, as an error of ours: what is not ours becomes `ERR_UNEXPECTED` with the original as its cause. */
+export function asPlumblineError(thrown: unknown): PlumblineError {
+  if (thrown instanceof PlumblineError) return thrown;
+  const why = thrown instanceof Error ? thrown.message : String(thrown);
+  return new PlumblineError('ERR_UNEXPECTED', `Plumbline stopped on an error it does not know: ${why}`, {
+    cause: thrown,
+    remedy: 'Please open an issue with the debug log of this step.',
+  });
+}
