@@ -9,13 +9,15 @@ export interface SourceProvenance {
   readonly commit?: string | undefined;
   readonly branch?: string | undefined;
   readonly tag?: string | undefined;
-  readonly pullRequest?: {
-    readonly id: string;
-    readonly sourceBranch?: string | undefined;
-    readonly targetBranch?: string | undefined;
-    /** The commit of the pull request's own branch. */
-    readonly sourceCommit?: string | undefined;
-  } | undefined;
+  readonly pullRequest?:
+    | {
+        readonly id: string;
+        readonly sourceBranch?: string | undefined;
+        readonly targetBranch?: string | undefined;
+        /** The commit of the pull request's own branch. */
+        readonly sourceCommit?: string | undefined;
+      }
+    | undefined;
   /** Absolute path of the checkout on this machine. */
   readonly checkout?: string | undefined;
   /** Whether the work tree differs from the commit; `undefined`: not known. */
@@ -30,7 +32,12 @@ export interface Provenance {
   readonly project: { readonly id: string; readonly name: string };
   readonly kind: 'build' | 'release';
   readonly pipeline: { readonly id: string; readonly name: string };
-  readonly run: { readonly id: string; readonly name: string; readonly url: string; readonly startedAt?: string | undefined };
+  readonly run: {
+    readonly id: string;
+    readonly name: string;
+    readonly url: string;
+    readonly startedAt?: string | undefined;
+  };
   readonly reason?: string | undefined;
   readonly stage?: { readonly name: string; readonly attempt: number } | undefined;
   readonly job: { readonly name: string; readonly id: string; readonly attempt: number };

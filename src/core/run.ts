@@ -18,7 +18,18 @@ export type RunState = 'queued' | 'running' | 'succeeded' | 'failed' | 'cancelle
  * - `died`: its process ended without a result.
  */
 export const TASK_STATES = [
-  'pending', 'running', 'done', 'complete', 'failed', 'missing', 'blocked', 'disabled', 'unschedulable', 'elsewhere', 'died', 'unknown',
+  'pending',
+  'running',
+  'done',
+  'complete',
+  'failed',
+  'missing',
+  'blocked',
+  'disabled',
+  'unschedulable',
+  'elsewhere',
+  'died',
+  'unknown',
 ] as const;
 export type TaskState = (typeof TASK_STATES)[number];
 

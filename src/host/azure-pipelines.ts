@@ -1,0 +1,46 @@
+import * as tl from 'azure-pipelines-task-lib/task.js';
+import type { Host, HostIssue } from '#core/host.ts';
+import type { Logger } from '#core/logger.ts';
+import { neutralise } from '#core/neutralise.ts';
+import { secretForms } from '#core/secret-forms.ts';
+import { agentConnection, agentSystemConnection } from './agent-connection.ts';
+import { agentNetwork } from './agent-network.ts';
+
+/**
+ * The Azure Pipelines agent as a host. Everything goes through azure-pipelines-task-lib, which escapes what it puts into
+ * a command; plain lines are neutralised here, because they may carry text from elsewhere.
+ */
+export function azurePipelinesHost(): Host {
+  return {
+    log,
+    network: agentNetwork(),
+    input: (name) => tl.getInput(name, false)?.trim() || undefined,
+    variable: (name) => tl.getVariable(name) || undefined,
+    connection: agentConnection,
+    system: agentSystemConnection,
+    mask: (secret) => {
+      for (const form of secretForms(secret)) tl.setSecret(form);
+    },
+    setOutput: (name, value) => tl.setVariable(name, value, false, true),
+    issue,
+    memory: {
+      get: (name) => tl.getTaskVariable(name) || undefined,
+      set: (name, value) => tl.setTaskVariable(name, value),
+    },
+  };
+}
+
+const log: Logger = {
+  debug: (message) => tl.debug(message),
+  info: (message) => write(neutralise(message)),
+  section: (title) => write(`##[section]${neutralise(title)}`),
+};
+
+function issue({ type, message, sourcePath, line, code }: HostIssue): void {
+  const kind = type === 'error' ? tl.IssueType.Error : tl.IssueType.Warning;
+  tl.logIssue(kind, message, sourcePath, line, undefined, code);
+}
+
+function write(line: string): void {
+  process.stdout.write(`${line}\n`);
+}

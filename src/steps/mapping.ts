@@ -1,0 +1,75 @@
+import type { JsonValue } from '#core/json.ts';
+
+const LINE = /^\s*([\p{L}_][\p{L}\p{N}_.-]*)\s*=(.*)$/u;
+
+export class MappingSyntaxError extends Error {
+  override readonly name = 'MappingSyntaxError';
+}
+
+/**
+ * Reads a multi-line input as a map: `key=value` lines, YAML or JSON.
+ *
+ * A plain scalar stays the text that was written (`007`, `1.10`, `yes`), because Luigi parses parameters itself; inside a
+ * list or a map the usual YAML 1.2 types apply. Empty text gives an empty map. Lines that start with `#` are comments.
+ * @throws {MappingSyntaxError} what is wrong, with the line; never a value.
+ */
+export async function parseMapping(text: string): Promise<ReadonlyMap<string, JsonValue>> {
+  const lines = text.split(/\r?\n/).filter((line) => line.trim() !== '' && !line.trimStart().startsWith('#'));
+  if (lines.length === 0) return new Map();
+  if (lines.every((line) => LINE.test(line))) return fromLines(lines);
+  return fromYaml(text);
+}
+
+function fromLines(lines: readonly string[]): ReadonlyMap<string, JsonValue> {
+  const map = new Map<string, JsonValue>();
+  for (const line of lines) {
+    const [, key = '', value = ''] = LINE.exec(line) ?? [];
+    if (map.has(key)) throw new MappingSyntaxError(`'${key}' is given twice`);
+    map.set(key, value.trim());
+  }
+  return map;
+}
+
+async function fromYaml(text: string): Promise<ReadonlyMap<string, JsonValue>> {
+  const { isMap, isScalar, parseDocument } = await import('yaml');
+  const document = parseDocument(text, { prettyErrors: false, merge: false });
+  const [error] = document.errors;
+  if (error) throw new MappingSyntaxError(`line ${lineOf(text, error.pos[0])}: ${withoutValues(error.code)}`);
+  if (!isMap(document.contents)) throw new MappingSyntaxError('it is neither a map nor key=value lines');
+  const map = new Map<string, JsonValue>();
+  for (const { key, value } of document.contents.items) {
+    const name = isScalar(key) ? String(key.source ?? key.value) : '';
+    if (name === '') throw new MappingSyntaxError('a key is not plain text');
+    map.set(name, isScalar(value) ? scalarText(value) : nested(value, document, name));
+  }
+  return map;
+}
+
+function scalarText(scalar: { readonly source?: string; readonly value: unknown; readonly type?: string }): string {
+  if (scalar.value === null) return '';
+  return typeof scalar.value === 'string' ? scalar.value : (scalar.source ?? String(scalar.value));
+}
+
+function nested(node: unknown, document: object, name: string): JsonValue {
+  if (node === null) return '';
+  const value = (node as { toJS(document: object): unknown }).toJS(document);
+  if (!isJson(value)) throw new MappingSyntaxError(`'${name}' holds something that JSON cannot express`);
+  return value;
+}
+
+function isJson(value: unknown): value is JsonValue {
+  if (value === null || typeof value === 'string' || typeof value === 'boolean') return true;
+  if (typeof value === 'number')
+    return Number.isFinite(value) && (!Number.isInteger(value) || Number.isSafeInteger(value));
+  if (Array.isArray(value)) return value.every(isJson);
+  return typeof value === 'object' && Object.values(value).every(isJson);
+}
+
+function lineOf(text: string, offset: number): number {
+  return text.slice(0, offset).split('\n').length;
+}
+
+/** The parser's message may quote the text; its code does not. */
+function withoutValues(code: string): string {
+  return code.toLowerCase().replaceAll('_', ' ');
+}

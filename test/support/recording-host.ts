@@ -1,0 +1,43 @@
+import type { ServiceConnection } from '#core/connection.ts';
+import type { Host, HostIssue } from '#core/host.ts';
+import type { Secret } from '#core/secret.ts';
+
+export interface RecordingHost extends Host {
+  readonly lines: string[];
+  readonly issues: HostIssue[];
+  readonly outputs: Map<string, string>;
+  readonly masked: string[];
+}
+
+/** A host in memory for unit tests of steps: gives what it was made with and keeps what it is told. */
+export function recordingHost(given: {
+  inputs?: Record<string, string>;
+  variables?: Record<string, string>;
+  connections?: Record<string, ServiceConnection>;
+}): RecordingHost {
+  const lines: string[] = [];
+  const issues: HostIssue[] = [];
+  const outputs = new Map<string, string>();
+  const masked: string[] = [];
+  const remembered = new Map<string, string>();
+  return {
+    lines,
+    issues,
+    outputs,
+    masked,
+    log: {
+      debug: (line) => lines.push(`debug: ${line}`),
+      info: (line) => lines.push(line),
+      section: (line) => lines.push(`section: ${line}`),
+    },
+    network: { skipVerification: false },
+    input: (name) => given.inputs?.[name]?.trim() || undefined,
+    variable: (name) => given.variables?.[name],
+    connection: (input) => given.connections?.[input],
+    system: () => undefined,
+    mask: (secret: Secret) => masked.push(secret.reveal()),
+    setOutput: (name, value) => outputs.set(name, value),
+    issue: (issue) => issues.push(issue),
+    memory: { get: (name) => remembered.get(name), set: (name, value) => remembered.set(name, value) },
+  };
+}

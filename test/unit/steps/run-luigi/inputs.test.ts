@@ -1,0 +1,128 @@
+import assert from 'node:assert/strict';
+import type { ServiceConnection } from '#core/connection.ts';
+import { PlumblineError } from '#core/errors.ts';
+import { readInputs } from '#steps/run-luigi/inputs.ts';
+import { recordingHost } from '../../../support/recording-host.ts';
+
+const connection: ServiceConnection = {
+  id: '3f2a7c1e-1111-4222-8333-944445555666',
+  url: 'https://management.azure.com/',
+  scheme: 'WorkloadIdentityFederation',
+  parameter: () => undefined,
+  data: () => undefined,
+};
+const needed = { module: 'sales.daily', task: 'DailyReport' };
+
+function read(inputs: Record<string, string>, withConnection = false) {
+  return readInputs(
+    recordingHost({ inputs, ...(withConnection && { connections: { azureSubscription: connection } }) }),
+  );
+}
+
+async function problems(inputs: Record<string, string>, withConnection = false): Promise<string> {
+  const error = await read(inputs, withConnection).then(
+    () => assert.fail('the inputs were accepted'),
+    (thrown: unknown) => thrown,
+  );
+  assert(error instanceof PlumblineError);
+  assert.equal(error.code, 'ERR_INPUT_INVALID');
+  return error.message;
+}
+
+describe('readInputs of RunLuigi@1', () => {
+  it('needs a module and a task only, and fills in the documented defaults', async () => {
+    const { connection: none, ...inputs } = await read(needed);
+    assert.equal(none, undefined);
+    assert.deepEqual(inputs, {
+      ...needed,
+      parameters: {},
+      keyVault: undefined,
+      secrets: [],
+      taskIdentity: 'none',
+      python: undefined,
+      virtualEnv: undefined,
+      workingDirectory: process.cwd(),
+      scheduler: 'local',
+      workers: 1,
+      timeoutMs: undefined,
+      onExistingRun: 'adopt',
+      lineage: 'run',
+    });
+  });
+
+  it('names everything that is wrong at once', async () => {
+    const message = await problems({
+      module: 'sales daily',
+      workers: '0',
+      timeout: 'soon',
+      lineage: 'maybe',
+      scheduler: 'ftp://x',
+      workingDirectory: 'no/such/folder',
+      parameters: 'a: [',
+      python: 'python3',
+      virtualEnv: '.venv',
+    });
+    for (const name of [
+      'module',
+      'task',
+      'workers',
+      'timeout',
+      'lineage',
+      'scheduler',
+      'workingDirectory',
+      'parameters',
+      'virtualEnv',
+    ]) {
+      assert.match(message, new RegExp(`- '${name}' `), name);
+    }
+  });
+
+  it('refuses a task name that luigi would take for an option', async () => {
+    assert.match(await problems({ ...needed, task: '--help' }), /'task' is '--help'; allowed: a Luigi task family/);
+  });
+
+  it('refuses user info in the scheduler URL without repeating it', async () => {
+    const message = await problems({ ...needed, scheduler: 'http://user:hunter2@luigi.example' });
+    assert.match(message, /'scheduler' is '\(a URL with user info\)'/);
+    assert.doesNotMatch(message, /hunter2/);
+  });
+
+  it('reads where each secret goes', async () => {
+    const { secrets } = await read(
+      {
+        ...needed,
+        keyVault: 'team-vault',
+        secrets:
+          'DB_PASSWORD: db-password\nfiles.KEY_FILE: signing-key/0123456789abcdef0123456789ABCDEF\nparameters.api-token: api-token',
+      },
+      true,
+    );
+    assert.deepEqual(secrets, [
+      { target: 'environment', name: 'DB_PASSWORD', secret: { name: 'db-password' } },
+      {
+        target: 'file',
+        name: 'KEY_FILE',
+        secret: { name: 'signing-key', version: '0123456789abcdef0123456789abcdef' },
+      },
+      { target: 'parameter', name: 'api_token', secret: { name: 'api-token' } },
+    ]);
+  });
+
+  it('refuses secrets that name no place, no secret, a reserved or a doubled name', async () => {
+    const secrets = 'A: bad_name\nPATH: x\n2B: x\nfiles.C: x\nC: y\nparameters.day: z';
+    const message = await problems({ ...needed, keyVault: 'v', secrets, parameters: 'day=1' }, true);
+    for (const key of ['A', 'PATH', '2B', 'C', 'parameters.day'])
+      assert.match(message, new RegExp(`'secrets' is '${key}'`), key);
+  });
+
+  it('wants a connection and a vault when there are secrets, and a connection for a task identity', async () => {
+    const message = await problems({ ...needed, secrets: 'A: a' });
+    assert.match(message, /'azureSubscription' is missing; allowed: .* because of secrets/);
+    assert.match(message, /'keyVault' is missing/);
+    assert.match(await problems({ ...needed, taskIdentity: 'connection' }), /because of taskIdentity/);
+  });
+
+  it('wants secrets when a vault is named', async () => {
+    assert.match(await problems({ ...needed, keyVault: 'v' }, true), /'secrets' is missing/);
+  });
+});
