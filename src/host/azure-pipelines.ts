@@ -1,5 +1,5 @@
 import * as tl from 'azure-pipelines-task-lib/task.js';
-import type { Host, HostIssue } from '#core/host.ts';
+import type { Host, HostIssue, ProgressRow } from '#core/host.ts';
 import type { Logger } from '#core/logger.ts';
 import { neutralise } from '#core/neutralise.ts';
 import { secretForms } from '#core/secret-forms.ts';
@@ -16,13 +16,13 @@ export function azurePipelinesHost(): Host {
     network: agentNetwork(),
     input: (name) => tl.getInput(name, false)?.trim() || undefined,
     variable: (name) => tl.getVariable(name) || undefined,
-    connection: agentConnection,
-    system: agentSystemConnection,
+    connections: { selected: agentConnection, system: agentSystemConnection },
     mask: (secret) => {
       for (const form of secretForms(secret)) tl.setSecret(form);
     },
     setOutput: (name, value) => tl.setVariable(name, value, false, true),
     issue,
+    progress: { report: tl.setProgress, detail },
     memory: {
       get: (name) => tl.getTaskVariable(name) || undefined,
       set: (name, value) => tl.setTaskVariable(name, value),
@@ -39,6 +39,18 @@ const log: Logger = {
 function issue({ type, message, sourcePath, line, code }: HostIssue): void {
   const kind = type === 'error' ? tl.IssueType.Error : tl.IssueType.Warning;
   tl.logIssue(kind, message, sourcePath, line, undefined, code);
+}
+
+const ROW_STATES = { pending: 'Initialized', inProgress: 'InProgress', completed: 'Completed' } as const;
+
+/** Not by `tl.logDetail`: version 5.281 leaves out a result of `Succeeded` and spells `Canceled` as no agent reads it. */
+function detail({ id, name, order, state, startedAt, endedAt, result }: ProgressRow): void {
+  const times = { starttime: timestamp(startedAt), finishtime: timestamp(endedAt) };
+  tl.command('task.logdetail', { id, type: 'Task', name, order, ...times, state: ROW_STATES[state], result }, name);
+}
+
+function timestamp(at: number | undefined): string | undefined {
+  return at === undefined ? undefined : new Date(at).toISOString();
 }
 
 function write(line: string): void {

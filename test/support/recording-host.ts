@@ -1,10 +1,11 @@
 import type { ServiceConnection } from '#core/connection.ts';
-import type { Host, HostIssue } from '#core/host.ts';
+import type { Host, HostIssue, ProgressRow } from '#core/host.ts';
 import type { Secret } from '#core/secret.ts';
 
 export interface RecordingHost extends Host {
   readonly lines: string[];
   readonly issues: HostIssue[];
+  readonly rows: ProgressRow[];
   readonly outputs: Map<string, string>;
   readonly masked: string[];
 }
@@ -17,12 +18,14 @@ export function recordingHost(given: {
 }): RecordingHost {
   const lines: string[] = [];
   const issues: HostIssue[] = [];
+  const rows: ProgressRow[] = [];
   const outputs = new Map<string, string>();
   const masked: string[] = [];
   const remembered = new Map<string, string>();
   return {
     lines,
     issues,
+    rows,
     outputs,
     masked,
     log: {
@@ -33,11 +36,14 @@ export function recordingHost(given: {
     network: { skipVerification: false },
     input: (name) => given.inputs?.[name]?.trim() || undefined,
     variable: (name) => given.variables?.[name],
-    connection: (input) => given.connections?.[input],
-    system: () => undefined,
+    connections: { selected: (input) => given.connections?.[input], system: () => undefined },
     mask: (secret: Secret) => masked.push(secret.reveal()),
     setOutput: (name, value) => outputs.set(name, value),
     issue: (issue) => issues.push(issue),
+    progress: {
+      report: (percent, operation) => lines.push(`progress: ${percent} ${operation}`),
+      detail: (row) => rows.push(row),
+    },
     memory: { get: (name) => remembered.get(name), set: (name, value) => remembered.set(name, value) },
   };
 }

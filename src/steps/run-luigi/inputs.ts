@@ -48,7 +48,7 @@ export async function readInputs(host: Host): Promise<RunLuigiInputs> {
     module: dottedName(reader, 'module', 'a Python module such as sales.daily'),
     task: dottedName(reader, 'task', 'a Luigi task family such as DailyReport or sales.DailyReport'),
     parameters,
-    connection: host.connection('azureSubscription'),
+    connection: host.connections.selected('azureSubscription'),
     keyVault: reader.text('keyVault'),
     secrets,
     taskIdentity: reader.choice('taskIdentity', ['none', 'connection']),
