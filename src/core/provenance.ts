@@ -7,7 +7,9 @@ export interface SourceProvenance {
   readonly repositoryName?: string | undefined;
   /** The commit that was built; in a pull request this is the merge commit. */
   readonly commit?: string | undefined;
+  /** Without `refs/heads/`; other refs, such as that of a pull request, in full. */
   readonly branch?: string | undefined;
+  /** Without `refs/tags/`. */
   readonly tag?: string | undefined;
   readonly pullRequest?:
     | {
@@ -16,9 +18,14 @@ export interface SourceProvenance {
         readonly targetBranch?: string | undefined;
         /** The commit of the pull request's own branch. */
         readonly sourceCommit?: string | undefined;
+        /** It comes from a fork; `undefined`: not known. */
+        readonly fork?: boolean | undefined;
       }
     | undefined;
-  /** Absolute path of the checkout on this machine. */
+  /**
+   * Absolute path of the checkout on this machine. With several checkouts and no `path:` of its own, the repository lies in
+   * a folder of this one that bears its name.
+   */
   readonly checkout?: string | undefined;
   /** Whether the work tree differs from the commit; `undefined`: not known. */
   readonly dirty?: boolean | undefined;
@@ -43,6 +50,8 @@ export interface Provenance {
   readonly job: { readonly name: string; readonly id: string; readonly attempt: number };
   readonly environment?: string | undefined;
   readonly step: { readonly name: string; readonly id: string };
+  /** Never an e-mail address. */
   readonly requestedFor?: { readonly id?: string | undefined; readonly name?: string | undefined } | undefined;
+  readonly agentVersion?: string | undefined;
   readonly source: SourceProvenance;
 }
