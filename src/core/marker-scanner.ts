@@ -1,0 +1,77 @@
+/**
+ * What a reader of the log may drop before it looks for a command: control characters (a terminal and the agent do) and
+ * characters that culture-aware comparisons ignore (.NET's `IndexOf(string)` does). A newline is none of them: every
+ * reader ends a line there. A lone carriage return is one, for readers that do not end a line there.
+ */
+const IGNORABLE = /[\p{Cc}\p{Default_Ignorable_Code_Point}]/u;
+
+const NEWLINE = 0x0a;
+const HASH = 0x23;
+const BRACKET = 0x5b;
+/** The letters of `vso` in every spelling that some comparison without case takes for them. */
+const LETTERS: ReadonlyMap<number, number> = new Map([
+  [0x76, 0],
+  [0x56, 0],
+  [0x73, 1],
+  [0x53, 1],
+  [0x17f, 1],
+  [0x6f, 2],
+  [0x4f, 2],
+]);
+const TWO_HASHES = 2;
+const WHOLE_WORD = 5;
+
+/** Finds `##[` and `##vso[` in a stream of characters; knows only how far a marker has come. */
+export class MarkerScanner {
+  /** 0: nothing, 1: `#`, 2: `##`, 3: `##v`, 4: `##vs`, 5: `##vso`. */
+  #matched = 0;
+  #codePoint = 0;
+  #continuations = 0;
+
+  /** Nothing but a hash matters next. */
+  get idle(): boolean {
+    return this.#matched === 0;
+  }
+
+  /** Whether this character is the bracket that makes what came before a marker. */
+  completesMarker(codePoint: number): boolean {
+    const completes = codePoint === BRACKET && (this.#matched === TWO_HASHES || this.#matched === WHOLE_WORD);
+    this.#matched = completes ? 0 : this.#next(codePoint);
+    return completes;
+  }
+
+  /** The same byte by byte, as UTF-8. A byte that belongs to no character is ignorable: a decoder may drop it. */
+  byteCompletesMarker(byte: number): boolean {
+    if (byte < 0x80) {
+      this.#continuations = 0;
+      return this.completesMarker(byte);
+    }
+    if (byte >= 0xc0) this.#begin(byte);
+    else if (this.#continuations > 0) this.#continue(byte);
+    return false;
+  }
+
+  #next(codePoint: number): number {
+    if (codePoint === NEWLINE) return 0;
+    if (codePoint === HASH) return this.#matched === 1 || this.#matched === TWO_HASHES ? TWO_HASHES : 1;
+    const letter = LETTERS.get(codePoint);
+    if (letter !== undefined) return this.#matched === TWO_HASHES + letter ? this.#matched + 1 : 0;
+    return IGNORABLE.test(String.fromCodePoint(codePoint)) ? this.#matched : 0;
+  }
+
+  #begin(lead: number): void {
+    this.#continuations = lead >= 0xf0 ? 3 : lead >= 0xe0 ? 2 : 1;
+    this.#codePoint = lead & (0x3f >> this.#continuations);
+  }
+
+  #continue(byte: number): void {
+    this.#codePoint = (this.#codePoint << 6) | (byte & 0x3f);
+    this.#continuations -= 1;
+    if (this.#continuations === 0 && isScalar(this.#codePoint)) this.completesMarker(this.#codePoint);
+  }
+}
+
+/** Not an overlong form of an ASCII character, half of a pair, or beyond Unicode: such bytes are no character at all. */
+function isScalar(codePoint: number): boolean {
+  return codePoint >= 0x80 && codePoint <= 0x10ffff && (codePoint < 0xd800 || codePoint > 0xdfff);
+}

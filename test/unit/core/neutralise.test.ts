@@ -1,0 +1,138 @@
+import assert from 'node:assert/strict';
+import fc from 'fast-check';
+import { MarkerScanner } from '#core/marker-scanner.ts';
+import { neutralise } from '#core/neutralise.ts';
+import { NeutraliseStream, neutraliseBytes } from '#core/neutralise-stream.ts';
+
+const HIDDEN = ['\r', '\0', '\x1b', '\x07', '\x7f', '\u0085', '\u00ad', '\u200b', '\ufeff', '\u2060', '\u{e0001}'];
+const PIECES = [
+  '#',
+  '##',
+  '###',
+  'v',
+  'vso',
+  'VsO',
+  's',
+  'ſ',
+  'o',
+  '[',
+  ']',
+  '\n',
+  '\r\n',
+  ' ',
+  'x',
+  'é',
+  '日',
+  '😀',
+  ...HIDDEN,
+];
+const hostile = fc.array(fc.constantFrom(...PIECES), { maxLength: 60 }).map((pieces) => pieces.join(''));
+const hostileBytes = fc.oneof(
+  hostile.map((text) => Buffer.from(text)),
+  fc
+    .array(fc.oneof(fc.constantFrom(...Buffer.from('##vso[#[VSO\n\r\0')), fc.integer({ min: 0, max: 255 })), {
+      maxLength: 80,
+    })
+    .map(Buffer.from),
+);
+
+/** What some reader may make of a text: any way to end lines, any of what it drops, with and without case. */
+function readings(text: string): string[] {
+  const drops = [/[\p{Cc}]/gu, /[\p{Cc}\p{Default_Ignorable_Code_Point}]/gu, /[^\P{Cc}\n]|\ufffd/gu];
+  return [/\n/, /\r\n|\r|\n/, /\r\n|\n/].flatMap((ends) =>
+    text.split(ends).flatMap((line) => [line, ...drops.map((drop) => line.replace(drop, ''))]),
+  );
+}
+
+function hasMarker(text: string): boolean {
+  return readings(text).some((line) => /##(vso)?\[/i.test(line));
+}
+
+function inChunks(bytes: Buffer, cuts: readonly number[]): Buffer {
+  const scanner = new MarkerScanner();
+  const at = [...new Set([0, ...cuts.map((cut) => cut % (bytes.length + 1)), bytes.length])].sort((a, b) => a - b);
+  return Buffer.concat(at.slice(1).map((end, i) => neutraliseBytes(bytes.subarray(at[i], end), scanner)));
+}
+
+describe('neutralise', () => {
+  for (const [given, expected] of [
+    ['##vso[task.setvariable variable=a]b', '##vso [task.setvariable variable=a]b'],
+    ['in the middle ##[error] of a line', 'in the middle ## [error] of a line'],
+    ['##VsO[x', '##VsO [x'],
+    ['#####[banner', '##### [banner'],
+    ['##v\rso\0[', '##v\rso\0 ['],
+    ['##[##vso[', '## [##vso ['],
+    ['#\u00ad#[', '#\u00ad# ['],
+  ] as const) {
+    it(`makes ${JSON.stringify(given)} harmless`, () => {
+      assert.equal(neutralise(given), expected);
+      assert.equal(neutraliseBytes(Buffer.from(given), new MarkerScanner()).toString(), expected);
+    });
+  }
+
+  for (const text of ['########\n[2026-11-21] start', '## vso[', '# Title [link]', '##vs[', 'a # b [c]', '##é[', '']) {
+    it(`leaves ${JSON.stringify(text)} alone`, () => assert.equal(neutralise(text), text));
+  }
+
+  it('leaves no reader a marker in any text', () => {
+    fc.assert(
+      fc.property(hostile, (text) => !hasMarker(neutralise(text))),
+      { numRuns: 3_000 },
+    );
+  });
+
+  it('changes nothing but by spaces, and nothing at all without a marker', () => {
+    fc.assert(
+      fc.property(fc.oneof(hostile, fc.string({ unit: 'binary' })), (text) => {
+        const safe = neutralise(text);
+        assert.equal(safe.replaceAll(' ', ''), text.replaceAll(' ', ''));
+        if (!hasMarker(text)) assert.equal(safe, text);
+      }),
+      { numRuns: 3_000 },
+    );
+  });
+
+  it('changes a safe text no more', () => {
+    fc.assert(fc.property(hostile, (text) => neutralise(neutralise(text)) === neutralise(text)));
+  });
+});
+
+describe('neutralised bytes', () => {
+  it('leave no reader a marker, whatever the bytes and the chunks', () => {
+    fc.assert(
+      fc.property(hostileBytes, fc.array(fc.nat(200)), (bytes, cuts) => {
+        const safe = inChunks(bytes, cuts);
+        return !hasMarker(safe.toString('utf8')) && !hasMarker(safe.toString('latin1').replace(/[\x80-\x9f]/g, ''));
+      }),
+      { numRuns: 5_000 },
+    );
+  });
+
+  it('are the same in any chunks, and as the text is', () => {
+    fc.assert(
+      fc.property(hostile, fc.array(fc.nat(200)), (text, cuts) => {
+        assert.equal(inChunks(Buffer.from(text), cuts).toString(), neutralise(text));
+      }),
+      { numRuns: 3_000 },
+    );
+  });
+
+  it('pass on other bytes untouched', () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 300 }), fc.array(fc.nat(300)), (raw, cuts) => {
+        const bytes = Buffer.from(raw);
+        if (!bytes.includes('#')) assert.deepEqual(inChunks(bytes, cuts), bytes);
+      }),
+    );
+    const bytes = Buffer.from([0x80, 0xff, 0x23, 0x23, 0xc3, 0xa9, 0x5b, 0xfe]);
+    assert.deepEqual(inChunks(bytes, [3, 4, 5, 6]), bytes);
+  });
+
+  it('come out of the stream at once, also without the end of a line', () => {
+    const stream = new NeutraliseStream();
+    stream.write('50 %\r##vs');
+    assert.equal(String(stream.read()), '50 %\r##vs');
+    stream.write('o[x');
+    assert.equal(String(stream.read()), 'o [x');
+  });
+});
