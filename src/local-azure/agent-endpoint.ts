@@ -1,0 +1,56 @@
+import { CLOUDS, vaultResource } from './clouds.ts';
+import type { Connection } from './world.ts';
+
+/** A service connection as the agent hands it to a task that names it. */
+export interface AgentEndpoint {
+  readonly id: string;
+  readonly name: string;
+  readonly type: string;
+  readonly url: string;
+  readonly scheme: string;
+  readonly parameters: Record<string, string>;
+  readonly data: Record<string, string>;
+}
+
+export function agentEndpoint(connection: Connection): AgentEndpoint {
+  const cloud = CLOUDS[connection.cloud];
+  const subscription = '00000000-0000-0000-0000-000000000000';
+  return {
+    id: connection.id,
+    name: connection.name,
+    type: 'azurerm',
+    url: cloud.management,
+    scheme: connection.scheme,
+    parameters: parameters(connection),
+    data: {
+      environment: connection.cloud,
+      scopeLevel: 'Subscription',
+      subscriptionId: subscription,
+      subscriptionName: 'Local',
+      creationMode: 'Manual',
+      activeDirectoryAuthority: `https://${cloud.login}/`,
+      environmentAuthorityUrl: `https://${cloud.login}/`,
+      activeDirectoryServiceEndpointResourceId: cloud.management,
+      resourceManagerUrl: cloud.management,
+      graphUrl: cloud.graph,
+      microsoftGraphUrl: cloud.graph,
+      AzureKeyVaultDnsSuffix: cloud.vaultSuffix,
+      AzureKeyVaultServiceEndpointResourceId: vaultResource(connection.cloud),
+      ...connection.data,
+    },
+  };
+}
+
+function parameters(connection: Connection): Record<string, string> {
+  const { scheme, tenantId: tenantid, clientId: serviceprincipalid } = connection;
+  if (scheme === 'ManagedServiceIdentity') return { tenantid };
+  if (scheme === 'ServicePrincipal')
+    return { tenantid, serviceprincipalid, authenticationType: 'spnKey', serviceprincipalkey: connection.secret ?? '' };
+  return {
+    tenantid,
+    serviceprincipalid,
+    workloadIdentityFederationIssuer: connection.issuer,
+    workloadIdentityFederationIssuerType: connection.issuerType,
+    workloadIdentityFederationSubject: connection.subject,
+  };
+}

@@ -1,0 +1,129 @@
+import type { JSONWebKeySet } from 'jose';
+import type { CloudName } from './clouds.ts';
+
+/** What `--azure FILE` says. The shape is held by azure.schema.json; names refer to names in the same file. */
+export interface AzureDeclaration {
+  readonly organization: {
+    readonly name: string;
+    readonly id?: string;
+    /** Which of its two addresses the collection URI uses. Both are served. Default `dev.azure.com`. */
+    readonly address?: 'dev.azure.com' | 'visualstudio.com';
+  };
+  readonly project: { readonly name: string; readonly id?: string };
+  readonly tenants: readonly TenantDeclaration[];
+  readonly identities?: readonly IdentityDeclaration[];
+  readonly connections?: readonly ConnectionDeclaration[];
+  readonly vaults?: readonly VaultDeclaration[];
+  readonly roleAssignments?: readonly RoleAssignmentDeclaration[];
+  /** OpenID providers of others (GitLab, a test's own) whose tokens federated credentials may trust. */
+  readonly issuers?: readonly { readonly issuer: string; readonly jwks: JSONWebKeySet }[];
+  /** The identities that this machine itself has, reachable by the App Service endpoint for managed identities. */
+  readonly machineIdentities?: readonly string[];
+  readonly lifetimes?: LifetimeDeclaration;
+  /** `aud` of ID tokens that Entra issues for a connection. Default: the GUID of the token exchange resource. */
+  readonly entraAudience?: 'guid' | 'uri';
+  readonly limits?: { readonly attachmentBytes?: number };
+  readonly faults?: readonly FaultDeclaration[];
+}
+
+export interface TenantDeclaration {
+  readonly id: string;
+  readonly name?: string;
+  readonly cloud?: CloudName;
+}
+
+export interface IdentityDeclaration {
+  readonly name: string;
+  readonly kind?: 'application' | 'managedIdentity';
+  /** A tenant's id or name; may be left out when there is one tenant. */
+  readonly tenant?: string;
+  readonly clientId: string;
+  readonly objectId?: string;
+  readonly federatedCredentials?: readonly FederatedCredentialDeclaration[];
+  /** Makes the application a resource that others may ask a token for. */
+  readonly exposes?: { readonly identifierUris: readonly string[]; readonly accessTokenVersion?: 1 | 2 };
+}
+
+export type FederatedCredentialDeclaration =
+  | { readonly connection: string }
+  | { readonly issuer: string; readonly subject: string; readonly audience?: string };
+
+export interface ConnectionDeclaration {
+  readonly name: string;
+  readonly id?: string;
+  readonly scheme: 'WorkloadIdentityFederation' | 'ManagedServiceIdentity' | 'ServicePrincipal';
+  /** The identity it stands for. Without one, `tenant` and `clientId` are presented as they are (also when they do not exist). */
+  readonly identity?: string;
+  readonly tenant?: string;
+  readonly clientId?: string;
+  /** Who issues its ID tokens. Default `EntraID` in the public cloud, `AzureDevOps` elsewhere. */
+  readonly issuerType?: 'EntraID' | 'AzureDevOps';
+  /** `ServicePrincipal` only: the stored secret as the agent hands it over. Entra here never accepts it. */
+  readonly secret?: string;
+  /** Further data parameters, or other values for the usual ones. */
+  readonly data?: Readonly<Record<string, string>>;
+}
+
+export interface VaultDeclaration {
+  readonly name: string;
+  readonly tenant?: string;
+  readonly permissionModel?: 'role' | 'accessPolicy';
+  readonly accessPolicies?: readonly { readonly identity: string; readonly secrets: readonly ('get' | 'list')[] }[];
+  /** `deny`: the firewall does not know this machine's address. Default `allow`. */
+  readonly firewall?: 'allow' | 'deny';
+  readonly secrets?: Readonly<Record<string, SecretDeclaration>>;
+}
+
+export type SecretDeclaration = string | SecretVersionDeclaration | SecretHistoryDeclaration;
+
+export interface SecretVersionDeclaration {
+  readonly value: string;
+  /** 32 hexadecimal digits. */
+  readonly version?: string;
+  readonly enabled?: boolean;
+  /** ISO 8601. */
+  readonly expires?: string;
+  readonly notBefore?: string;
+  readonly created?: string;
+  readonly contentType?: string;
+  readonly tags?: Readonly<Record<string, string>>;
+  /** Deleted and not purged. */
+  readonly deleted?: boolean;
+}
+
+/** Oldest first. */
+export interface SecretHistoryDeclaration {
+  readonly versions: readonly SecretVersionDeclaration[];
+  readonly deleted?: boolean;
+}
+
+export interface RoleAssignmentDeclaration {
+  readonly identity: string;
+  readonly role: 'Key Vault Secrets User' | 'Key Vault Reader';
+  readonly vault: string;
+  /** Narrows the assignment to one secret. */
+  readonly secret?: string;
+}
+
+/** Seconds. */
+export interface LifetimeDeclaration {
+  readonly idToken?: number;
+  readonly accessToken?: number;
+  readonly jobToken?: number;
+}
+
+export interface FaultDeclaration {
+  /** `*` stands for any text. */
+  readonly host: string;
+  readonly path?: string;
+  readonly method?: string;
+  readonly kind: 'latency' | 'status' | 'reset';
+  readonly delayMs?: number;
+  readonly status?: number;
+  /** Seconds, sent as `Retry-After`. */
+  readonly retryAfter?: number;
+  /** How many matching requests are let through first. Default 0. */
+  readonly skip?: number;
+  /** How many it then hits. Default: all. */
+  readonly count?: number;
+}

@@ -1,0 +1,86 @@
+import type { CloudName } from './clouds.ts';
+import type { AzureDeclaration, RoleAssignmentDeclaration } from './declaration.ts';
+
+/** A declaration with its names resolved, its ids filled in and its defaults set. */
+export interface World {
+  readonly organization: { readonly name: string; readonly id: string; readonly url: string };
+  readonly project: { readonly name: string; readonly id: string };
+  readonly tenants: readonly Tenant[];
+  readonly identities: readonly Identity[];
+  readonly connections: readonly Connection[];
+  readonly vaults: readonly Vault[];
+  readonly machineIdentities: readonly Identity[];
+  readonly issuers: NonNullable<AzureDeclaration['issuers']>;
+  readonly faults: NonNullable<AzureDeclaration['faults']>;
+  /** Seconds. `accessToken` only when declared: it otherwise depends on the identity. */
+  readonly lifetimes: { readonly idToken?: number; readonly accessToken?: number; readonly jobToken: number };
+  readonly entraAudience: 'guid' | 'uri';
+  readonly attachmentBytes: number;
+}
+
+export interface Tenant {
+  readonly id: string;
+  readonly name: string;
+  readonly cloud: CloudName;
+}
+
+export interface Identity {
+  readonly name: string;
+  readonly kind: 'application' | 'managedIdentity';
+  readonly tenant: Tenant;
+  readonly clientId: string;
+  readonly objectId: string;
+  readonly federatedCredentials: readonly FederatedCredential[];
+  readonly identifierUris: readonly string[];
+  readonly accessTokenVersion: 1 | 2;
+}
+
+export interface FederatedCredential {
+  readonly issuer: string;
+  readonly subject: string;
+  readonly audience: string;
+}
+
+export interface Connection {
+  readonly id: string;
+  readonly name: string;
+  readonly scheme: 'WorkloadIdentityFederation' | 'ManagedServiceIdentity' | 'ServicePrincipal';
+  readonly cloud: CloudName;
+  readonly tenantId: string;
+  readonly clientId: string;
+  readonly issuerType: 'EntraID' | 'AzureDevOps';
+  readonly issuer: string;
+  readonly subject: string;
+  readonly secret: string | undefined;
+  readonly data: Readonly<Record<string, string>>;
+}
+
+export interface Vault {
+  readonly name: string;
+  readonly host: string;
+  readonly tenant: Tenant;
+  readonly permissionModel: 'role' | 'accessPolicy';
+  readonly accessPolicies: readonly { readonly identity: Identity; readonly secrets: readonly ('get' | 'list')[] }[];
+  readonly roleAssignments: readonly (Omit<RoleAssignmentDeclaration, 'identity'> & { readonly identity: Identity })[];
+  readonly behindFirewall: boolean;
+  readonly secrets: ReadonlyMap<string, VaultSecret>;
+}
+
+export interface VaultSecret {
+  readonly name: string;
+  readonly deleted: boolean;
+  /** Oldest first. */
+  readonly versions: readonly VaultSecretVersion[];
+}
+
+export interface VaultSecretVersion {
+  readonly version: string;
+  readonly value: string;
+  readonly enabled: boolean;
+  /** Seconds since the epoch. */
+  readonly expires: number | undefined;
+  readonly notBefore: number | undefined;
+  readonly created: number;
+  readonly contentType: string | undefined;
+  readonly tags: Readonly<Record<string, string>>;
+}
