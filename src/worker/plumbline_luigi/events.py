@@ -1,0 +1,85 @@
+"""The event file: one JSON line an event, appended in one write by whichever process knows."""
+
+import json
+import os
+import re
+import time
+
+PROTOCOL = 1
+LONG_LINE = 64 * 1024
+LONG_TEXT = 8 * 1024
+MANY_TARGETS = 1000
+# Fields in which null says something; elsewhere a field that is not known is left out.
+NULLABLE = ("complete",)
+
+_ENCODE = json.JSONEncoder(ensure_ascii=True, allow_nan=False, default=str, separators=(",", ":")).encode
+
+
+class EventLog:
+    """Appends events to a file that exists already.
+
+    The file is opened for each event by its absolute path: there is no descriptor that user code could close or write to.
+    Nothing here raises; an event that cannot be written is counted in `lost`. Instances can be pickled (forkserver).
+    """
+
+    def __init__(self, path, redact=()):
+        self._path = path
+        self._redact = tuple(redact)
+        self._secret = _pattern(self._redact)
+        self.lost = 0
+
+    def __reduce__(self):
+        return (EventLog, (self._path, self._redact))
+
+    def emit(self, name, **fields):
+        """Appends the event `name`; fields that are None are left out, but for NULLABLE ones."""
+        try:
+            self._append(self._line(name, fields))
+        except Exception:
+            self.lost += 1
+
+    def _line(self, name, fields):
+        record = {"v": PROTOCOL, "e": name, "at": time.time(), "pid": os.getpid()}
+        for key, value in fields.items():
+            if value is not None or key in NULLABLE:
+                record[key] = value if self._secret is None else self._hide(value)
+        line = _ENCODE(record)
+        return line if len(line) <= LONG_LINE else _ENCODE(cut(record))
+
+    def _hide(self, value):
+        if isinstance(value, str):
+            return self._secret.sub("***", value)
+        if isinstance(value, dict):
+            return {self._hide(key): self._hide(item) for key, item in value.items()}
+        if isinstance(value, (list, tuple)):
+            return [self._hide(item) for item in value]
+        return value if isinstance(value, (bool, int, float, type(None))) else self._hide(str(value))
+
+    def _append(self, line):
+        data = b"\n" + line.encode("ascii") + b"\n"
+        descriptor = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
+        try:
+            if os.write(descriptor, data) != len(data):
+                self.lost += 1
+        finally:
+            os.close(descriptor)
+
+
+def cut(value):
+    """The value with every long text cut, to end in `…`, and long lists of targets shortened."""
+    if isinstance(value, str):
+        return value if len(value) <= LONG_TEXT else value[: LONG_TEXT - 1] + "…"
+    if isinstance(value, dict):
+        shorter = {key: cut(item) for key, item in value.items()}
+        targets = shorter.get("targets")
+        if isinstance(targets, list) and len(targets) > MANY_TARGETS:
+            shorter["targets"] = targets[:MANY_TARGETS]
+            shorter["more"] = len(targets) - MANY_TARGETS
+        return shorter
+    return [cut(item) for item in value] if isinstance(value, (list, tuple)) else value
+
+
+def _pattern(texts):
+    # The longest first: a text may be part of another.
+    ordered = sorted((text for text in texts if text), key=len, reverse=True)
+    return re.compile("|".join(re.escape(text) for text in ordered)) if ordered else None

@@ -1,0 +1,61 @@
+"""One run of one task: in a process of its own with several workers, in the worker itself with one."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+
+from luigi.worker import ContextManagedTaskProcess
+
+from plumbline_luigi.events import EventLog
+from plumbline_luigi.observed_task import observe_tasks
+from plumbline_luigi.process_tree import die_with_parent
+from plumbline_luigi.trace import describe
+
+
+class ObservedTaskProcess(ContextManagedTaskProcess):
+    """Luigi's task process; `observe` turns one into it. The class is importable by name, so forkserver can pickle it."""
+
+    plumbline_events: EventLog
+    plumbline_began: float | None = None
+
+    @classmethod
+    def observe(cls, process: ContextManagedTaskProcess, events: EventLog) -> ObservedTaskProcess:
+        process.__class__ = cls
+        process.plumbline_events = events
+        return process
+
+    def start(self):
+        super().start()
+        self._tell_start(self.pid)
+
+    def run(self):
+        if self.use_multiprocessing:
+            die_with_parent(signal.SIGKILL)
+            write_whole_lines()
+            observe_tasks(self.plumbline_events)
+        else:
+            self._tell_start(os.getpid())
+        super().run()
+
+    def seconds(self) -> float | None:
+        return None if self.plumbline_began is None else round(time.monotonic() - self.plumbline_began, 6)
+
+    def _tell_start(self, pid: int) -> None:
+        self.plumbline_began = time.monotonic()
+        self.plumbline_events.emit("start", task=self.task.task_id, worker=pid)
+
+    def _handle_run_exception(self, ex):
+        self.plumbline_events.emit("failure", task=self.task.task_id, **describe(ex))
+        return super()._handle_run_exception(ex)
+
+
+def write_whole_lines() -> None:
+    """Standard output line by line: several workers do not mix within a line, and nothing is lost with `os._exit`."""
+    try:
+        sys.stdout.reconfigure(line_buffering=True)
+    except (AttributeError, ValueError, OSError):
+        # Closed or replaced by the user's code: theirs to decide.
+        return
