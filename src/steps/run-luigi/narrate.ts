@@ -1,6 +1,7 @@
 import { formatDuration } from '#core/duration.ts';
 import type { ProgressRow } from '#core/host.ts';
 import type { RunUpdate, TaskRecord, TaskState } from '#core/run.ts';
+import { oneLine, taskName } from '#engines/luigi/task-name.ts';
 
 type TaskUpdate = Extract<RunUpdate, { kind: 'task' | 'status' }>;
 
@@ -19,21 +20,12 @@ const WORDS: Readonly<Record<TaskState, string>> = {
   unknown: '? unknown',
 };
 
-const SHOWN_PARAMETERS = 6;
-const SHOWN_VALUE = 40;
-
-/** A task as a person names it: `orders.Load(region=north, day=2026-11-20)`. */
-export function taskName({ family, parameters }: Pick<TaskRecord, 'family' | 'parameters'>): string {
-  const entries = Object.entries(parameters);
-  const shown = entries.slice(0, SHOWN_PARAMETERS).map(([name, value]) => `${name}=${cut(value)}`);
-  if (entries.length > shown.length) shown.push('…');
-  return shown.length > 0 ? `${family}(${shown.join(', ')})` : family;
-}
+const SHOWN_MESSAGE = 120;
 
 /** One line for a transition; `undefined` for what a person need not read. */
 export function taskLine({ kind, task }: TaskUpdate): string | undefined {
   if (kind === 'status')
-    return task.statusMessage && `    ${taskName(task)}: ${cut(task.statusMessage)}${percent(task)}`;
+    return task.statusMessage && `    ${taskName(task)}: ${oneLine(task.statusMessage, SHOWN_MESSAGE)}${percent(task)}`;
   if (task.state === 'pending') return undefined;
   const again = task.state === 'running' && task.attempts > 1 ? `, attempt ${task.attempts}` : '';
   return `  ${WORDS[task.state]}  ${taskName(task)}${again}${took(task)}`;
@@ -72,9 +64,4 @@ function took({ startedAt, endedAt, state }: TaskRecord): string {
 
 function percent({ progress }: TaskRecord): string {
   return progress === undefined ? '' : ` (${Math.round(progress)} %)`;
-}
-
-function cut(text: string): string {
-  const line = text.replace(/\s+/g, ' ');
-  return line.length > SHOWN_VALUE ? `${line.slice(0, SHOWN_VALUE)}…` : line;
 }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { TASK_STATES, type TaskRecord } from '#core/run.ts';
-import { taskLine, taskName, taskRow } from '#steps/run-luigi/narrate.ts';
+import { taskLine, taskRow } from '#steps/run-luigi/narrate.ts';
 
 const task: TaskRecord = {
   id: 'orders.Load_north_1',
@@ -43,13 +43,6 @@ describe('what the log says of a task', () => {
       line({ statusMessage: '3 of 4 files', progress: 75 }, 'status'),
       '    orders.Load(region=north, day=2026-11-20): 3 of 4 files (75 %)',
     );
-  });
-
-  it('keeps names short and on one line', () => {
-    const parameters = Object.fromEntries(Array.from({ length: 9 }, (_, i) => [`p${i}`, `a\n${'x'.repeat(90)}`]));
-    const name = taskName({ family: 'F', parameters });
-    assert.match(name, /^F\(p0=a x+…, .*, …\)$/);
-    assert(name.length < 320 && !name.includes('\n'));
   });
 });
 
