@@ -1,0 +1,141 @@
+import assert from 'node:assert/strict';
+import { existsSync, readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import AjvDraft04 from 'ajv-draft-04';
+import { buildExtension, taskFolders } from '../../scripts/build-extension.ts';
+import { entriesOf } from '../../scripts/bundle-task.ts';
+import { developmentManifest } from '../../scripts/package-extension.ts';
+import { pngSize } from '../../scripts/png.ts';
+import { productVersion, ROOT, readJson } from '../../scripts/repository.ts';
+import { sourceFiles } from './source-files.ts';
+import { contractBreaks, type TaskContract, type TaskManifest } from './task-contract.ts';
+
+const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[1-8][0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
+const HANDLERS = ['Node24', 'Node20_1'];
+/** The first agent that knows Node20_1; an older one ignores both handlers, a newer one takes Node24 by itself. */
+const MINIMUM_AGENT = '4.248.0';
+const SCHEMA = resolve(ROOT, '../shared/specs/azure-pipelines/tasks.schema.json');
+
+interface ExtensionManifest {
+  readonly id: string;
+  readonly name: string;
+  readonly version: string;
+  readonly scopes: readonly string[];
+  readonly contributions: readonly { readonly properties: { readonly name: string } }[];
+  readonly icons: { readonly default: string };
+}
+
+const extension = readJson<ExtensionManifest>('vss-extension.json');
+const tasks = taskFolders().map((folder) => ({ folder, task: readJson<TaskManifest>(`tasks/${folder}/task.json`) }));
+
+function unexplained(input: TaskManifest['inputs'][number], groups: readonly string[]): string[] {
+  const { name, label, helpMarkDown, groupName, options, defaultValue } = input;
+  return [
+    ...(label.length > 0 && /\S\.$/.test(helpMarkDown) ? [] : [`${name} is not explained`]),
+    ...(groupName === undefined || groups.includes(groupName) ? [] : [`${name}: there is no group ${groupName}`]),
+    ...(!options || Object.hasOwn(options, defaultValue ?? '') ? [] : [`${name}: the default is no option`]),
+  ];
+}
+
+for (const { folder, task } of tasks) {
+  describe(`manifest of ${folder}`, () => {
+    it('is named as its folder, with an id and a readable name', () => {
+      assert.equal(`${task.name}V${task.version.Major}`, folder);
+      assert.match(task.id, UUID);
+      assert.ok(task.friendlyName.length <= 40, task.friendlyName);
+    });
+
+    it('runs the same sources on Node 24 and Node 20', () => {
+      assert.equal(task.minimumAgentVersion, MINIMUM_AGENT);
+      for (const stage of [task.execution, task.postjobexecution ?? task.execution]) {
+        assert.deepEqual(Object.keys(stage), HANDLERS);
+        assert.equal(new Set(Object.values(stage).map(({ target }) => target)).size, 1);
+      }
+      for (const entry of entriesOf({ ...task })) assert.ok(existsSync(resolve(ROOT, 'tasks', folder, entry)), entry);
+    });
+
+    it('may use restricted commands and set its own outputs, nothing else', () => {
+      assert.equal(task.restrictions.commands.mode, 'restricted');
+      const outputs = task.outputVariables.map(({ name }) => name);
+      assert.deepEqual(task.restrictions.settableVariables.allowed, outputs);
+    });
+
+    it('explains every input and output', () => {
+      const groups = (task.groups ?? []).map(({ name }) => name);
+      assert.deepEqual(
+        task.inputs.flatMap((input) => unexplained(input, groups)),
+        [],
+      );
+      for (const { name, description } of task.outputVariables) assert.match(description, /\S\.$/, name);
+    });
+
+    it('keeps every input and output that was shipped in this major version', () => {
+      const shipped = readJson<Record<string, TaskContract>>('test/architecture/shipped-tasks.json');
+      assert.deepEqual(contractBreaks(shipped[folder], task), []);
+    });
+
+    it('names inputs and outputs that the step reads and sets', () => {
+      const step = task.name.replace(/(?<=[a-z])[A-Z]/g, (letter) => `-${letter}`).toLowerCase();
+      const code = sourceFiles([`src/steps/${step}`], /\.ts$/)
+        .map(({ text }) => text)
+        .join('\n');
+      const names = [...task.inputs, ...task.outputVariables].map(({ name }) => name);
+      assert.deepEqual(
+        names.filter((name) => !new RegExp(`['\\s]${name}['":,\\s]`).test(code)),
+        [],
+      );
+    });
+
+    it('has an icon of 32 pixels', () => {
+      const icon = readFileSync(resolve(ROOT, 'tasks', folder, 'icon.png'));
+      assert.deepEqual(pngSize(icon), { width: 32, height: 32 });
+    });
+
+    (existsSync(SCHEMA) ? it : it.skip)('passes tasks.schema.json (needs ../shared/specs)', () => {
+      const ajv = new AjvDraft04.default({ strict: false, unicodeRegExp: false });
+      const validate = ajv.compile(JSON.parse(readFileSync(SCHEMA, 'utf8')));
+      assert.ok(validate(task), ajv.errorsText(validate.errors));
+    });
+  });
+}
+
+describe('manifest of the extension', () => {
+  it('contributes every task', () => {
+    const named = extension.contributions.map(({ properties }) => properties.name).sort();
+    assert.deepEqual(named, [...new Set(tasks.map(({ task }) => `tasks/${task.name}`))].sort());
+  });
+
+  it('asks for the scopes that docs/decisions/0002-scopes.md explains', () => {
+    const decision = readFileSync(resolve(ROOT, 'docs/decisions/0002-scopes.md'), 'utf8');
+    const explained = [...decision.matchAll(/^- `(vso\.\w+)`/gm)].map(([, scope]) => scope);
+    assert.deepEqual(extension.scopes, explained);
+  });
+
+  it('has an icon of 128 pixels', () => {
+    assert.deepEqual(pngSize(readFileSync(resolve(ROOT, extension.icons.default))), { width: 128, height: 128 });
+  });
+
+  it('is staged with one version, and each task with the major of its folder', async function () {
+    this.timeout(60_000);
+    const { folder: staged } = await buildExtension();
+    const built = JSON.parse(readFileSync(resolve(staged, 'vss-extension.json'), 'utf8')) as ExtensionManifest;
+    assert.equal(built.version, productVersion());
+    for (const { folder, task } of tasks) {
+      const path = resolve(staged, 'tasks', task.name, folder, 'task.json');
+      const { version } = JSON.parse(readFileSync(path, 'utf8')) as TaskManifest;
+      const [, minor, patch] = productVersion().split('.').map(Number);
+      assert.deepEqual(version, { Major: Number(/\d+$/.exec(folder)?.[0]), Minor: minor, Patch: patch });
+    }
+  });
+
+  it('has a development form whose extension and tasks have ids of their own, always the same', () => {
+    assert.notEqual(developmentManifest({ ...extension }).id, extension.id);
+    const ids = tasks.flatMap(({ task }) => [task.id, developmentManifest({ ...task }).id]);
+    assert.equal(new Set(ids).size, ids.length);
+    for (const id of ids) assert.match(id, UUID);
+    assert.deepEqual(
+      ids,
+      tasks.flatMap(({ task }) => [task.id, developmentManifest({ ...task }).id]),
+    );
+  });
+});
