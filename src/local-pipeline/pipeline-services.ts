@@ -42,6 +42,8 @@ export interface PipelineServices {
   readonly caFile: string;
   readonly organization: { readonly name: string; readonly id: string; readonly url: string };
   readonly project: { readonly name: string; readonly id: string };
+  /** What App Service and Azure Arc put into the environment of a machine with an identity of its own. */
+  readonly managedIdentity?: { readonly endpoint: string; readonly header: string } | undefined;
   connections(): readonly ServiceConnectionFacts[];
   beginRun(run: RunFacts): void;
   /** `connectionIds`: those that the job's stage names; only for these an OIDC token may be issued. */

@@ -160,7 +160,7 @@ function contextOf(options: PipelineOptions, run: RunFacts, source: SourceFacts)
     stopped: options.stopped ?? never,
     nodes: options.nodes,
     forcedNode: options.node,
-    inherited: options.environment ?? inheritedEnvironment(),
+    inherited: { ...(options.environment ?? inheritedEnvironment()), ...machineIdentity(options.services) },
   };
 }
 
@@ -168,6 +168,12 @@ function inheritedEnvironment(): Record<string, string> {
   return Object.fromEntries(
     INHERITED.flatMap((name) => (process.env[name] === undefined ? [] : [[name, process.env[name] ?? '']])),
   );
+}
+
+/** An identity belongs to the machine, so every process of the agent inherits it. */
+function machineIdentity(services: PipelineServices | undefined): Record<string, string> {
+  const identity = services?.managedIdentity;
+  return identity ? { IDENTITY_ENDPOINT: identity.endpoint, IDENTITY_HEADER: identity.header } : {};
 }
 
 function openLog(out: string): { file: string; write: (line: string) => void; close: () => void } {

@@ -1,0 +1,97 @@
+// npm run -s local -- FILE: runs a pipeline file on this machine; see --help.
+import { existsSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { parse } from 'yaml';
+import { PlumblineError } from '#core/errors.ts';
+import { type LocalAzure, startLocalAzure } from '#local-azure/local-azure.ts';
+import { liveTable } from '#local-pipeline/live-table.ts';
+import { type LocalArguments, parseLocalArguments, USAGE, UsageError } from '#local-pipeline/local-arguments.ts';
+import { installedNodeBinaries } from '#local-pipeline/node-handlers.ts';
+import type { PipelineReport } from '#local-pipeline/pipeline-report.ts';
+import { plainProgress } from '#local-pipeline/plain-progress.ts';
+import { PipelineFileError } from '#local-pipeline/position.ts';
+import { runPipeline } from '#local-pipeline/run-pipeline.ts';
+import { BUILD, ROOT } from './repository.ts';
+
+const NOTHING_RAN = 64;
+const EXIT = { Succeeded: 0, SucceededWithIssues: 0, Skipped: 0, Failed: 1, Canceled: 2 } as const;
+
+process.exitCode = await main(process.argv.slice(2));
+
+async function main(argv: readonly string[]): Promise<number> {
+  if (argv.includes('--help')) {
+    console.log(USAGE);
+    return 0;
+  }
+  try {
+    return await run(parseLocalArguments(argv));
+  } catch (error) {
+    if (error instanceof UsageError) console.error(`${error.message}\n\n${USAGE}`);
+    else if (error instanceof PipelineFileError) console.error(error.message);
+    else if (error instanceof PlumblineError) console.error([error.message, error.remedy].filter(Boolean).join(' '));
+    else throw error;
+    return NOTHING_RAN;
+  }
+}
+
+async function run(args: LocalArguments): Promise<number> {
+  const azure = args.azure === undefined ? undefined : await openAzure(args.azure);
+  try {
+    const report = await runWith(args, azure);
+    if (args.json !== undefined) writeFileSync(args.json, `${JSON.stringify(report, null, 2)}\n`);
+    console.log(`${report.result}; log: ${report.log}`);
+    return EXIT[report.result];
+  } finally {
+    await azure?.close();
+  }
+}
+
+async function openAzure(file: string): Promise<LocalAzure> {
+  if (!existsSync(file)) throw new UsageError(`The file ${file} does not exist.`);
+  return startLocalAzure(parse(readFileSync(file, 'utf8')));
+}
+
+async function runWith(args: LocalArguments, services: LocalAzure | undefined): Promise<PipelineReport> {
+  const vsix = join(BUILD, 'plumbline.vsix');
+  const view = process.stdout.isTTY ? liveTable(process.stdout) : plainProgress(process.stdout);
+  const interrupt = interrupts();
+  try {
+    return await runPipeline({
+      file: args.file,
+      vsix: existsSync(vsix) ? vsix : undefined,
+      out: args.out === undefined ? mkdtempSync(join(tmpdir(), 'plumbline-local-')) : resolve(args.out),
+      nodes: installedNodeBinaries(join(ROOT, 'node_modules')),
+      node: args.node,
+      services,
+      variables: args.variables,
+      secretVariables: secretsFromEnvironment(args.secrets),
+      parameters: args.parameters,
+      listener: view.listener,
+      ...interrupt.signals,
+    });
+  } finally {
+    interrupt.stop();
+    view.close();
+  }
+}
+
+function secretsFromEnvironment(names: readonly string[]): Record<string, string> {
+  return Object.fromEntries(
+    names.map((name) => {
+      const value = process.env[name];
+      if (value === undefined) throw new UsageError(`--secret ${name}: there is no environment variable of that name.`);
+      return [name, value];
+    }),
+  );
+}
+
+/** Ctrl-C cancels the run; a second one ends it without `always()` steps. */
+function interrupts(): { signals: { cancelled: AbortSignal; stopped: AbortSignal }; stop: () => void } {
+  const cancel = new AbortController();
+  const end = new AbortController();
+  const onSignal = () => (cancel.signal.aborted ? end : cancel).abort();
+  process.on('SIGINT', onSignal).on('SIGTERM', onSignal);
+  const stop = () => void process.off('SIGINT', onSignal).off('SIGTERM', onSignal);
+  return { signals: { cancelled: cancel.signal, stopped: end.signal }, stop };
+}

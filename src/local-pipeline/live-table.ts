@@ -1,0 +1,85 @@
+import { formatDuration } from '#core/duration.ts';
+import type { PipelineEvent, PipelineListener } from './pipeline-listener.ts';
+import { ProgressModel, type ProgressRow, type RowState } from './progress-model.ts';
+
+/** A stream that is a terminal, as far as the table needs it. */
+export interface Terminal {
+  readonly columns?: number;
+  readonly rows?: number;
+  write(text: string): unknown;
+}
+
+export interface ProgressView {
+  readonly listener: PipelineListener;
+  /** Draws the last state. */
+  close(): void;
+}
+
+const REDRAW_MS = 100;
+const FRAMES = ['⠋', '⠙', '⠸', '⠴', '⠦', '⠇'];
+const MARKS: Readonly<Record<Exclude<RowState, 'running'>, string>> = {
+  waiting: '·',
+  succeeded: '\u001b[32m✓\u001b[39m',
+  issues: '\u001b[33m!\u001b[39m',
+  failed: '\u001b[31m✗\u001b[39m',
+  canceled: '\u001b[33m⊘\u001b[39m',
+  skipped: '\u001b[2m–\u001b[22m',
+};
+
+/** Steps, and the tasks inside them, redrawn in place; notes, errors and warnings scroll by above. */
+export function liveTable(terminal: Terminal, now: () => number = Date.now): ProgressView {
+  const model = new ProgressModel();
+  let drawn = 0;
+  let frame = 0;
+  const draw = (above = '', most = tasksThatFit(terminal)) => {
+    frame += 1;
+    const lines = fit(model.rows(now(), most), terminal).map((row) => format(row, frame, terminal.columns ?? 80));
+    terminal.write(
+      `${drawn > 0 ? `\u001b[${drawn}A` : ''}\r\u001b[J${above}${lines.map((line) => `${line}\n`).join('')}`,
+    );
+    drawn = lines.length;
+  };
+  const timer = setInterval(draw, REDRAW_MS);
+  timer.unref();
+  return {
+    listener: (event) => {
+      model.apply(event);
+      const above = spoken(event);
+      if (above !== undefined) draw(`${above}\n`);
+    },
+    close: () => {
+      clearInterval(timer);
+      draw();
+    },
+  };
+}
+
+function tasksThatFit({ rows = 24 }: Terminal): number {
+  return Math.max(Math.floor(rows / 2), 5);
+}
+
+/** A table higher than the terminal cannot be redrawn: its last rows are shown, where the run is. */
+function fit(rows: readonly ProgressRow[], { rows: height = 24 }: Terminal): readonly ProgressRow[] {
+  return rows.slice(-Math.max(height - 2, 1));
+}
+
+function spoken(event: PipelineEvent): string | undefined {
+  if (event.kind === 'note') return `\u001b[2m${printable(event.text)}\u001b[22m`;
+  if (event.kind !== 'issue') return undefined;
+  const colour = event.issue.type === 'error' ? '\u001b[31m' : '\u001b[33m';
+  return `${colour}${event.issue.type}\u001b[39m ${printable(event.record.displayName)}: ${printable(event.issue.message)}`;
+}
+
+function format({ depth, state, text, durationMs, note }: ProgressRow, frame: number, width: number): string {
+  const mark = state === 'running' ? (FRAMES[frame % FRAMES.length] ?? '') : MARKS[state];
+  const time = durationMs === undefined ? '' : formatDuration(durationMs);
+  const room = Math.max(width - depth * 2 - 4 - time.length - 1, 10);
+  const label = note === '' ? printable(text) : `${printable(text)}  ${printable(note)}`;
+  const cut = label.length > room ? `${label.slice(0, room - 1)}…` : label.padEnd(room);
+  return `${'  '.repeat(depth)}${mark} ${cut} ${time}`;
+}
+
+/** Without control characters: text of a task must not move the cursor. */
+function printable(text: string): string {
+  return text.replace(/\p{Cc}+/gu, ' ');
+}
