@@ -1,4 +1,4 @@
-import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, resolve } from 'node:path';
 import { bundleTask, entriesOf, type TaskFile } from './bundle-task.ts';
 import { BUILD, contentHash, filesUnder, productVersion, ROOT, readJson } from './repository.ts';
@@ -39,11 +39,17 @@ export async function buildExtension(): Promise<BuiltExtension> {
     const earlier = JSON.parse(readFileSync(record, 'utf8')) as BuiltExtension;
     if (earlier.hash === hash) return { ...earlier, folder };
   }
-  rmSync(record, { force: true });
-  rmSync(folder, { recursive: true, force: true });
+  const partial = `${folder}.${process.pid}`;
   const tasks: Record<string, readonly TaskFile[]> = {};
-  for (const task of taskFolders()) tasks[task] = await stageTask(task, folder);
-  stageManifest(folder);
+  try {
+    for (const task of taskFolders()) tasks[task] = await stageTask(task, partial);
+    stageManifest(partial);
+    rmSync(record, { force: true });
+    rmSync(folder, { recursive: true, force: true });
+    renameSync(partial, folder);
+  } finally {
+    rmSync(partial, { recursive: true, force: true });
+  }
   writeFileSync(record, JSON.stringify({ tasks, hash }));
   return { folder, tasks, hash };
 }

@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { unzipSync } from 'fflate';
 import { buildExtension } from './build-extension.ts';
@@ -25,14 +25,17 @@ export async function packageExtension({ development = false } = {}): Promise<st
   const vsix = resolve(BUILD, development ? 'plumbline-dev.vsix' : 'plumbline.vsix');
   const record = `${vsix}.made-of`;
   if (existsSync(vsix) && existsSync(record) && readFileSync(record, 'utf8') === hash) return vsix;
-  rmSync(record, { force: true });
-  const restore = development ? makeDevelopment(folder) : () => undefined;
+  const staged = `${vsix}.${process.pid}`;
+  const partial = `${staged}.vsix`;
   try {
-    createVsix(folder, vsix);
+    cpSync(folder, staged, { recursive: true });
+    if (development) makeDevelopment(staged);
+    createVsix(staged, partial);
+    checkVsix(partial);
+    renameSync(partial, vsix);
   } finally {
-    restore();
+    for (const path of [staged, partial]) rmSync(path, { recursive: true, force: true });
   }
-  checkVsix(vsix);
   writeFileSync(record, hash);
   return vsix;
 }
@@ -58,7 +61,6 @@ function createVsix(folder: string, vsix: string): void {
   const done = spawnSync(process.execPath, [tfx, 'extension', 'create', ...options], { cwd: folder, encoding: 'utf8' });
   const output = `${done.stdout}${done.stderr}`.trim();
   if (done.status === 0 && !/\bwarning:/i.test(output) && existsSync(vsix)) return;
-  rmSync(vsix, { force: true });
   throw new Error(`tfx extension create did not pass (exit status ${done.status}):\n${output}`);
 }
 
@@ -70,22 +72,15 @@ function checkVsix(vsix: string): void {
     ...(size > VSIX_LIMIT ? [`the VSIX has ${size} bytes, more than ${VSIX_LIMIT}`] : []),
   ];
   if (problems.length === 0) return;
-  rmSync(vsix);
   throw new Error(`The VSIX was not kept: ${problems.join('; ')}.`);
 }
 
-/**
- * Gives extension and tasks ids of their own, so that a development version can be installed beside the released one.
- * @returns what puts the folder back as it was
- */
-function makeDevelopment(folder: string): () => void {
-  const changed = filesUnder(folder).filter((file) => /(^|\/)(vss-extension|task)\.json$/.test(file));
-  const before = changed.map((file) => [resolve(folder, file), readFileSync(resolve(folder, file), 'utf8')] as const);
-  for (const [path, text] of before)
-    writeFileSync(path, JSON.stringify(developmentManifest(JSON.parse(text)), null, 2));
-  return () => {
-    for (const [path, text] of before) writeFileSync(path, text);
-  };
+/** Gives extension and tasks ids of their own, so that a development version can be installed beside the released one. */
+function makeDevelopment(folder: string): void {
+  for (const file of filesUnder(folder).filter((path) => /(^|\/)(vss-extension|task)\.json$/.test(path))) {
+    const path = resolve(folder, file);
+    writeFileSync(path, JSON.stringify(developmentManifest(JSON.parse(readFileSync(path, 'utf8'))), null, 2));
+  }
 }
 
 interface Manifest {

@@ -1,0 +1,71 @@
+import { spawn } from 'node:child_process';
+import { ROOT } from './repository.ts';
+import { judged, type TestCounts } from './test-counts.ts';
+import type { Stage } from './test-stages.ts';
+
+/** Two processors are what the smallest agents have. */
+const AT_ONCE = 2;
+/** A stage that takes longer hangs. */
+const STAGE_LIMIT_MS = 10 * 60_000;
+
+/** Runs stages, at most two at the same time in their order, and says of each how it went as soon as it has ended. */
+export async function runStages(stages: readonly Stage[]): Promise<TestCounts[]> {
+  const waiting = [...stages];
+  const results: TestCounts[] = [];
+  const worker = async () => {
+    for (let stage = waiting.shift(); stage; stage = waiting.shift()) results.push(await runStage(stage));
+  };
+  await Promise.all(Array.from({ length: AT_ONCE }, worker));
+  return results;
+}
+
+async function runStage(stage: Stage): Promise<TestCounts> {
+  const started = performance.now();
+  const { output, exitCode } = await execute(stage);
+  const counts = judged(stage.counts(output), exitCode, Boolean(process.env['CI']));
+  const seconds = ((performance.now() - started) / 1000).toFixed(1);
+  if (counts.failed > 0) console.log(`\n${output.trimEnd()}`);
+  console.log(`${counts.failed > 0 ? '✘' : '✔'} ${stage.name}: ${describe(counts)} in ${seconds} s`);
+  for (const skip of counts.skips) console.log(`    left out: ${skip}`);
+  return counts;
+}
+
+function describe({ passed, failed, skips }: TestCounts): string {
+  const parts = [
+    `${passed} passed`,
+    ...(failed > 0 ? [`${failed} failed`] : []),
+    ...(skips.length > 0 ? [`${skips.length} left out`] : []),
+  ];
+  return parts.join(', ');
+}
+
+function execute(stage: Stage): Promise<{ output: string; exitCode: number | null }> {
+  return new Promise((done, fail) => {
+    const env = { ...process.env, ...stage.env };
+    const child = spawn(stage.command, stage.args, {
+      cwd: ROOT,
+      env,
+      stdio: ['ignore', 'pipe', 'pipe'],
+      timeout: STAGE_LIMIT_MS,
+    });
+    const stop = (signal: NodeJS.Signals) => child.kill(signal);
+    process.on('SIGTERM', stop).on('SIGINT', stop);
+    let output = '';
+    for (const stream of [child.stdout, child.stderr])
+      stream.setEncoding('utf8').on('data', (text) => (output += text));
+    child.on('error', fail);
+    child.on('close', (exitCode, signal) => {
+      process.off('SIGTERM', stop).off('SIGINT', stop);
+      const ended = signal === null ? '' : `\n${stage.name} was ended by ${signal}.`;
+      done({ output: output + ended, exitCode });
+    });
+  });
+}
+
+/** The last line of a test run, and its exit status. */
+export function conclude(results: readonly TestCounts[]): void {
+  const passed = results.reduce((sum, result) => sum + result.passed, 0);
+  const failed = results.reduce((sum, result) => sum + result.failed, 0);
+  console.log(`${passed} passed, ${failed} failed`);
+  if (failed > 0 || passed === 0) process.exitCode = 1;
+}

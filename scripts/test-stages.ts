@@ -1,0 +1,67 @@
+import { existsSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { packagedNode } from './node-packages.mjs';
+import { preparedVersions, pythonOf } from './python-environments.mjs';
+import { ROOT } from './repository.ts';
+import { mochaCounts, pytestCounts, type TestCounts } from './test-counts.ts';
+
+/** Tests that run in one process. */
+export interface Stage {
+  readonly name: string;
+  readonly command: string;
+  readonly args: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+  readonly counts: (output: string) => TestCounts;
+}
+
+/** Everything that `npm test` runs, quick answers first. `first` builds what the others use. */
+export function testStages(): { first: Stage[]; rest: Stage[] } {
+  return {
+    first: [mocha('architecture', 'architecture'), mocha('unit', 'unit')],
+    rest: [...pytestStages(), mocha('contract', 'contract'), ...optionalMocha('engines', 'engines'), ...taskStages()],
+  };
+}
+
+/** The long ones: chaos, fuzz for minutes, ten thousand of each. */
+export function soakStages(): Stage[] {
+  return optionalMocha('soak', 'soak', '600000');
+}
+
+/** The task's tests, once on each Node that an agent may take. */
+function taskStages(): Stage[] {
+  const majors = ([24, 20] as const).filter((major) => packagedNode(ROOT, major) !== undefined);
+  return majors.flatMap((major) =>
+    optionalMocha(`task on Node ${major}`, 'task', '120000').map((stage) => ({
+      ...stage,
+      env: { PLUMBLINE_TASK_NODE: String(major) },
+    })),
+  );
+}
+
+/** The worker on every Python there is with the newest Luigi, and with the oldest that it supports. */
+function pytestStages(): Stage[] {
+  const newest = preparedVersions(ROOT, 'test').map((version) => pytest(`worker on Python ${version}`, version, {}));
+  const oldest = preparedVersions(ROOT, 'luigi-oldest').map((version) =>
+    pytest(`worker with the oldest Luigi on Python ${version}`, version, {
+      WORKER_PYTHON: pythonOf(ROOT, 'luigi-oldest', version),
+    }),
+  );
+  return [...newest, ...oldest];
+}
+
+function pytest(name: string, version: string, env: Stage['env']): Stage {
+  const args = ['-m', 'pytest', '-q', '-rs', '-p', 'no:cacheprovider', 'test/worker'];
+  const command = pythonOf(ROOT, 'test', version);
+  return { name, command, args, env: { ...env, PYTHONDONTWRITEBYTECODE: '1' }, counts: pytestCounts };
+}
+
+function optionalMocha(name: string, folder: string, timeout?: string): Stage[] {
+  return existsSync(resolve(ROOT, 'test', folder)) ? [mocha(name, folder, timeout)] : [];
+}
+
+function mocha(name: string, folder: string, timeout?: string): Stage {
+  const program = resolve(ROOT, 'node_modules/mocha/bin/mocha.js');
+  const limit = timeout === undefined ? [] : ['--timeout', timeout];
+  const args = [program, '--no-color', ...limit, `test/${folder}/**/*.test.ts`];
+  return { name, command: process.execPath, args, env: {}, counts: mochaCounts };
+}
