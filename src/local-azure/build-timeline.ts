@@ -31,7 +31,7 @@ function recordOf({ id, parentId, type, name, startedAt, endedAt, attempt, order
     result: null,
     resultCode: null,
     changeId: order,
-    lastModified: '0001-01-01T00:00:00',
+    lastModified: new Date(endedAt ?? startedAt).toISOString(),
     workerName: 'local',
     order,
     details: null,

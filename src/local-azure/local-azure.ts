@@ -25,7 +25,7 @@ import {
 } from './pipeline-run.ts';
 import { readAzureDeclaration } from './read-declaration.ts';
 import { resolveWorld } from './resolve-world.ts';
-import { type ServiceFront, startServiceFront } from './service-front.ts';
+import { type ExchangeObserver, type ServiceFront, startServiceFront } from './service-front.ts';
 import { createSigningKey, type SigningKey } from './signing-key.ts';
 import type { World } from './world.ts';
 
@@ -63,6 +63,8 @@ export interface LocalAzureOptions {
   /** What the proxy asks for. Default: nothing. */
   readonly proxyCredentials?: { readonly username: string; readonly password: string };
   readonly clock?: Clock;
+  /** Told of every exchange that a service answered. */
+  readonly observe?: ExchangeObserver;
 }
 
 /**
@@ -94,6 +96,7 @@ export async function startLocalAzure(
     clock,
     maxBodyBytes: world.attachmentBytes,
     record,
+    observe: options.observe,
   });
   const proxy = await startConnectProxy({
     target: front.port,

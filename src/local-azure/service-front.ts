@@ -7,6 +7,9 @@ import type { FaultDeclaration } from './declaration.ts';
 import type { Incoming, RecordedExchange, Reply, Service } from './exchange.ts';
 import type { Faults } from './faults.ts';
 
+/** Sees whole exchanges, bodies and tokens included; for checks against specifications, never for logs. */
+export type ExchangeObserver = (request: Incoming, reply: Reply) => void;
+
 export interface ServiceFrontOptions {
   readonly services: ReadonlyMap<string, Service>;
   readonly certificate: { readonly cert: string; readonly key: string };
@@ -15,6 +18,7 @@ export interface ServiceFrontOptions {
   /** Larger request bodies end the connection with 413. */
   readonly maxBodyBytes: number;
   readonly record: (exchange: RecordedExchange) => void;
+  readonly observe?: ExchangeObserver | undefined;
 }
 
 export interface ServiceFront {
@@ -58,7 +62,11 @@ async function answer(
     return send(response, { status: 421 }, record);
   const incoming: Incoming = { host, method, url, headers: request.headers, body };
   const ending = await suffer(options.faults.hit(incoming), options.clock, stop);
-  if (ending === undefined) return send(response, await service.handle(incoming), record);
+  if (ending === undefined) {
+    const reply = await service.handle(incoming);
+    options.observe?.(incoming, reply);
+    return send(response, reply, record);
+  }
   if (ending.kind === 'reset') return reset(request, record);
   const { status, headers, body: text } = service.failure(ending.status ?? 503, incoming);
   const retry: Record<string, string> =
