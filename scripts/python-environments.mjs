@@ -1,7 +1,8 @@
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { dirname, resolve } from 'node:path';
+import { existsSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { lockFolder } from './folder-lock.mjs';
 import { SetUpError, seconds } from './node-packages.mjs';
 
 /** @typedef {import('./python-interpreters.mjs').Python} Python */
@@ -65,6 +66,21 @@ export function missingEnvironments(root, wanted) {
  * @param {Wanted[]} missing
  */
 export async function prepareEnvironments(root, missing) {
+  if (missing.length === 0) return;
+  const unlock = await lockFolder(resolve(root, '.cache/python'));
+  try {
+    // Another set-up may have made some of them while this one waited.
+    prepareUnlocked(root, missingEnvironments(root, missing));
+  } finally {
+    unlock();
+  }
+}
+
+/**
+ * @param {string} root
+ * @param {Wanted[]} missing
+ */
+function prepareUnlocked(root, missing) {
   if (missing.length === 0) return;
   const uv = obtainUv(root, [...new Set(missing.map(({ python }) => python.path))]);
   for (const one of missing) {
@@ -168,7 +184,6 @@ function outputOf({ error, stdout, stderr }) {
 function lockFile(root, name) {
   const path = resolve(root, 'scripts/python', `${name}.txt`);
   if (!existsSync(path)) throw new SetUpError(`The requirements ${path} are missing from this checkout.`);
-  mkdirSync(dirname(resolve(root, '.cache/python/x')), { recursive: true });
   return path;
 }
 
