@@ -87,6 +87,8 @@ export interface Finding {
   readonly message: string;
   readonly remedy?: string | undefined;
   readonly taskId?: string | undefined;
+  /** Where in the user's code; the file is absolute. */
+  readonly frame?: TaskFailure['frame'];
 }
 
 /** How a run ended. `findings` has at least one error unless `state` is `succeeded`. */
@@ -95,6 +97,8 @@ export interface RunOutcome {
   /** `confirmed`: the worker asked the root and it is complete. `unverifiable`: nothing can be asked. `unknown`: no answer. */
   readonly verified: 'confirmed' | 'unverifiable' | 'refuted' | 'unknown';
   readonly rootTaskId?: string | undefined;
+  /** The one sentence that says how it ended, also that nothing had to run. */
+  readonly summary?: string | undefined;
   readonly tasks: readonly TaskRecord[];
   readonly findings: readonly Finding[];
   /** Milliseconds since the epoch. */

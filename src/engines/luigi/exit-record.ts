@@ -1,0 +1,48 @@
+import { readFileSync } from 'node:fs';
+import { isMissing } from './missing-file.ts';
+
+/** How the run's processes ended, as the supervisor wrote it last. */
+export interface ExitRecord {
+  readonly code: number | null;
+  /** Name of the signal, e.g. `SIGKILL`. */
+  readonly signal: string | null;
+  /** It was told to stop, or its parent was gone. */
+  readonly stopped: boolean;
+  /** Processes that had to be ended, and those that were still there. */
+  readonly killed: number;
+  readonly left: number;
+}
+
+/** The record; `undefined` while there is none, and when it cannot be understood: then nobody knows how the run ended. */
+export function readExitRecord(path: string): ExitRecord | undefined {
+  try {
+    return parseExitRecord(readFileSync(path, 'utf8'));
+  } catch (error) {
+    if (isMissing(error)) return undefined;
+    throw error;
+  }
+}
+
+export function parseExitRecord(text: string): ExitRecord | undefined {
+  const record = parsed(text);
+  if (!record) return undefined;
+  const { code, signal, stopped, killed, left } = record;
+  if (typeof code !== 'number' && typeof signal !== 'string' && stopped !== true) return undefined;
+  return {
+    code: typeof code === 'number' ? code : null,
+    signal: typeof signal === 'string' ? signal : null,
+    stopped: stopped === true,
+    killed: Number(killed) || 0,
+    left: Number(left) || 0,
+  };
+}
+
+function parsed(text: string): Record<string, unknown> | undefined {
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : undefined;
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined;
+    throw error;
+  }
+}

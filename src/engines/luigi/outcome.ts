@@ -1,0 +1,109 @@
+import { ERROR_FAMILIES, type ErrorCode } from '#core/errors.ts';
+import type { Finding, RunOutcome, RunUpdate, TaskRecord } from '#core/run.ts';
+import { taskName } from '#core/task-name.ts';
+import { classify, type Dimensions, type Evidence } from './evidence.ts';
+import { taskFindings } from './findings.ts';
+import { type OutcomeRow, outcomeRow } from './outcome-rows.ts';
+import type { OutcomeFacts } from './outcome-words.ts';
+import type { Ending, RunStory } from './run-story.ts';
+
+const ADAPTER_VERSION = '1';
+
+/** A run that is over, with what is known from beside its events. */
+export interface EndedRun extends Ending {
+  readonly story: RunStory;
+  readonly module: string;
+  readonly task: string;
+  readonly runDirectory: string;
+  /** Milliseconds since the epoch. */
+  readonly startedAt: number;
+  readonly endedAt: number;
+  /** It was over before anybody looked. */
+  readonly adopted: boolean;
+}
+
+/** Decides how a run ended: the last transitions of its tasks, and the outcome as the last update. */
+export function concludeRun(run: EndedRun): readonly RunUpdate[] {
+  const { story, endedAt: at } = run;
+  const evidence = story.evidence({ stop: run.stop, record: run.record, supervisorStatus: run.supervisorStatus });
+  const dimensions = classify(evidence);
+  const running = story.tasks.records().filter(({ state }) => state === 'running');
+  const settled = story.tasks.settle(endingOf(dimensions), at);
+  const outcome = describe(run, evidence, dimensions, running);
+  return [...settled, { kind: 'state', state: outcome.state, at }, { kind: 'outcome', outcome }];
+}
+
+function endingOf({ process, verdict }: Dimensions): 'orderly' | 'broken' | 'lost' {
+  if (process === 'unseen') return 'lost';
+  return verdict === 'none' ? 'broken' : 'orderly';
+}
+
+function describe(
+  run: EndedRun,
+  evidence: Evidence,
+  dimensions: Dimensions,
+  running: readonly TaskRecord[],
+): RunOutcome {
+  const row = outcomeRow(dimensions);
+  const { story, startedAt, endedAt, adopted, runDirectory } = run;
+  const facts = { run: `${run.task} of ${run.module}`, evidence, running: running.map(taskName), runDirectory };
+  return {
+    state: row.state,
+    verified: VERIFIED[dimensions.root],
+    rootTaskId: story.tasks.root,
+    summary: row.says(facts),
+    tasks: story.tasks.records(),
+    findings: findings(row, facts, story),
+    startedAt,
+    endedAt,
+    engine: { name: 'luigi', version: story.hello?.luigi, adapterVersion: ADAPTER_VERSION },
+    adopted,
+  };
+}
+
+const VERIFIED = {
+  complete: 'confirmed',
+  incomplete: 'refuted',
+  raised: 'unknown',
+  unverifiable: 'unverifiable',
+  unasked: 'unknown',
+} as const satisfies Record<Dimensions['root'], RunOutcome['verified']>;
+
+function findings(row: OutcomeRow, facts: OutcomeFacts, story: RunStory): readonly Finding[] {
+  const severity = row.state === 'succeeded' ? 'warning' : 'error';
+  const tasks = story.tasks.records().filter((task) => !isOwnDoing(row, task));
+  const own = row.code ? [rowFinding(row, row.code, facts, severity)] : [];
+  return [...own, ...taskFindings(tasks, story.tasks.nameless, severity), ...unreadable(story.unreadable)];
+}
+
+/** Tasks that died because we stopped the run: one finding says so already. */
+function isOwnDoing({ state }: OutcomeRow, task: TaskRecord): boolean {
+  return (state === 'cancelled' || state === 'deadline') && task.state === 'died' && task.failure === undefined;
+}
+
+function rowFinding(
+  row: OutcomeRow,
+  code: NonNullable<OutcomeRow['code']>,
+  facts: OutcomeFacts,
+  severity: Finding['severity'],
+): Finding {
+  const { refused } = facts.evidence;
+  return {
+    severity,
+    code: code === 'refusal' ? knownCode(refused?.code) : code,
+    message: row.says(facts),
+    remedy: code === 'refusal' ? refused?.remedy : row.remedy,
+    frame: code === 'refusal' ? refused?.frames.at(-1) : undefined,
+  };
+}
+
+function knownCode(code: string | undefined): ErrorCode {
+  return code !== undefined && Object.hasOwn(ERROR_FAMILIES, code) ? (code as ErrorCode) : 'ERR_WORKER_PROTOCOL';
+}
+
+function unreadable(count: number): Finding[] {
+  if (count === 0) return [];
+  const message = `${count} lines of the run's events could not be read: what is reported of single tasks may be incomplete`;
+  const remedy = 'See whether the disk of the agent is full.';
+  return [{ severity: 'warning', code: 'ERR_RUN_UNVERIFIED', message, remedy }];
+}

@@ -1,0 +1,91 @@
+import { PlumblineError } from '#core/errors.ts';
+import type { RunRef, RunState } from '#core/run.ts';
+import type { Engine, FoundRun } from '#engines/engine.ts';
+import { numberedId } from './run-key.ts';
+
+export type OnExistingRun = 'adopt' | 'fail' | 'new';
+
+/** Where a run that was found stands, as the table of docs/outcomes.md names it. */
+export type Standing = 'none' | 'alive' | 'unsuccessful' | 'succeeded' | 'succeeded-before';
+
+export type Decision = 'start' | 'adopt' | 'refuse';
+
+/**
+ * "Same run, once": what to do with the newest run of a key. A retried step or stage really runs again; only success within
+ * the same attempt, and what still goes, is taken over.
+ */
+export const ADOPTION_TABLE: Readonly<Record<Standing, Readonly<Record<OnExistingRun, Decision>>>> = {
+  none: { adopt: 'start', fail: 'start', new: 'start' },
+  alive: { adopt: 'adopt', fail: 'refuse', new: 'start' },
+  unsuccessful: { adopt: 'start', fail: 'start', new: 'start' },
+  succeeded: { adopt: 'adopt', fail: 'refuse', new: 'start' },
+  'succeeded-before': { adopt: 'start', fail: 'start', new: 'start' },
+};
+
+export interface StartedRun {
+  readonly ref: RunRef;
+  /** `adopted`: it was there already; this step started nothing. */
+  readonly how: 'started' | 'adopted';
+  /** What stood in its place before. */
+  readonly standing: Standing;
+}
+
+export interface RunRequest {
+  readonly id: string;
+  readonly attempt: string;
+}
+
+/** More runs of one key than any retry makes: something starts them in a circle. */
+const MOST_RUNS = 1_000;
+
+/**
+ * Starts the run, or takes over the one that the same step started before.
+ * @param request its `id` is the run key; the run gets `key`, or `key~2`, `key~3`, … after runs that ended
+ * @throws {PlumblineError} `ERR_RUN_EXISTS` when one exists and `onExistingRun` is `fail`
+ */
+export async function startOrAdopt<Request extends RunRequest>(
+  engine: Engine<Request>,
+  request: Request,
+  onExistingRun: OnExistingRun,
+  signal: AbortSignal,
+): Promise<StartedRun> {
+  const { newest, number } = await newestRun(engine, request.id, signal);
+  const standing = standingOf(newest, request.attempt);
+  const decision = ADOPTION_TABLE[standing][onExistingRun];
+  if (newest && decision === 'refuse') throw exists(newest);
+  if (newest && decision === 'adopt') return { ref: newest.ref, how: 'adopted', standing };
+  const id = numberedId(request.id, number + 1);
+  return { ref: await engine.start({ ...request, id }, signal), how: 'started', standing };
+}
+
+async function newestRun<Request extends RunRequest>(
+  engine: Engine<Request>,
+  key: string,
+  signal: AbortSignal,
+): Promise<{ newest: FoundRun | undefined; number: number }> {
+  let newest: FoundRun | undefined;
+  for (let number = 0; number < MOST_RUNS; number += 1) {
+    const next = await engine.find(numberedId(key, number + 1), signal);
+    if (!next) return { newest, number };
+    newest = next;
+  }
+  throw new PlumblineError('ERR_RUN_EXISTS', `${key} has ${MOST_RUNS} runs already: no further one is started`);
+}
+
+/** An unknown end is no success: it is run again. */
+export function standingOf(found: FoundRun | undefined, attempt: string): Standing {
+  if (!found) return 'none';
+  if (ALIVE.has(found.state)) return 'alive';
+  if (found.state !== 'succeeded') return 'unsuccessful';
+  return found.attempt === attempt ? 'succeeded' : 'succeeded-before';
+}
+
+const ALIVE: ReadonlySet<RunState> = new Set(['queued', 'running']);
+
+function exists({ ref, state }: FoundRun): PlumblineError {
+  const how = ALIVE.has(state) ? 'is still going' : 'has succeeded in this attempt';
+  return new PlumblineError('ERR_RUN_EXISTS', `The run ${ref.id} was not started: it exists and ${how}`, {
+    remedy: 'Set onExistingRun to adopt to take it over, or to new to run it beside.',
+    details: { id: ref.id, state },
+  });
+}
