@@ -30,7 +30,7 @@ export interface ProcessOutcome {
   readonly released: boolean;
 }
 
-const GRACE: CancelGrace = { sigintMs: 7_500, sigtermMs: 2_500 };
+export const DEFAULT_GRACE: CancelGrace = { sigintMs: 7_500, sigtermMs: 2_500 };
 /** How long a task may go on after `task.complete` with `done=true`. */
 export const COMPLETION_GRACE_MS = 5_000;
 
@@ -87,7 +87,7 @@ function abandonPipes(child: ChildProcess, resolve: () => void): void {
 function cancelLadder(
   child: ChildProcess,
   ended: Promise<void>,
-  { signal, grace = GRACE }: ProcessRequest,
+  { signal, grace = DEFAULT_GRACE }: ProcessRequest,
 ): () => void {
   const timers: NodeJS.Timeout[] = [];
   const disarm = () => {

@@ -33,7 +33,7 @@ export function liveTable(terminal: Terminal, now: () => number = Date.now): Pro
   let frame = 0;
   const draw = (above = '', most = tasksThatFit(terminal)) => {
     frame += 1;
-    const lines = fit(model.rows(now(), most), terminal).map((row) => format(row, frame, terminal.columns ?? 80));
+    const lines = fit(model.rows(now(), most), terminal).map((row) => format(row, frame, terminal.columns || 80));
     terminal.write(
       `${drawn > 0 ? `\u001b[${drawn}A` : ''}\r\u001b[J${above}${lines.map((line) => `${line}\n`).join('')}`,
     );
@@ -54,13 +54,13 @@ export function liveTable(terminal: Terminal, now: () => number = Date.now): Pro
   };
 }
 
-function tasksThatFit({ rows = 24 }: Terminal): number {
-  return Math.max(Math.floor(rows / 2), 5);
+function tasksThatFit({ rows }: Terminal): number {
+  return Math.max(Math.floor((rows || 24) / 2), 5);
 }
 
 /** A table higher than the terminal cannot be redrawn: its last rows are shown, where the run is. */
-function fit(rows: readonly ProgressRow[], { rows: height = 24 }: Terminal): readonly ProgressRow[] {
-  return rows.slice(-Math.max(height - 2, 1));
+function fit(rows: readonly ProgressRow[], { rows: height }: Terminal): readonly ProgressRow[] {
+  return rows.slice(-Math.max((height || 24) - 2, 1));
 }
 
 function spoken(event: PipelineEvent): string | undefined {

@@ -1,5 +1,8 @@
+import path from 'node:path';
+
 /** A place in a pipeline file; line and column count from 1. */
 export interface Position {
+  /** Absolute. */
   readonly file: string;
   readonly line: number;
   readonly column: number;
@@ -10,8 +13,10 @@ export interface Problem {
   readonly message: string;
 }
 
+/** `file:line:column`, the file relative to the working directory when it lies below it. */
 export function formatPosition({ file, line, column }: Position): string {
-  return `${file}:${line}:${column}`;
+  const inside = path.relative('', file);
+  return `${inside === '' || inside.startsWith('..') ? file : inside}:${line}:${column}`;
 }
 
 /**

@@ -3,7 +3,7 @@ import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { runProcess } from './agent-process.ts';
 import type { ScriptStep } from './pipeline-model.ts';
-import { lineSink, type StepExecution } from './step-execution.ts';
+import { cancelGrace, lineSink, type StepExecution } from './step-execution.ts';
 import { scriptEnvironment } from './task-environment.ts';
 import { expandEnvironment } from './task-step.ts';
 
@@ -27,6 +27,7 @@ export async function scriptStep(step: ScriptStep, execution: StepExecution): Pr
     },
     signal,
     release: released,
+    grace: cancelGrace(job.variables),
   });
   if (outcome.cancelled) return;
   if (step.failOnStderr && errors.seen) {

@@ -1,4 +1,4 @@
-import { COMPLETION_GRACE_MS } from './agent-process.ts';
+import { type CancelGrace, COMPLETION_GRACE_MS, DEFAULT_GRACE } from './agent-process.ts';
 import type { CommandContext } from './command-context.ts';
 import { processCommand } from './command-processor.ts';
 import type { JobContext } from './job-context.ts';
@@ -52,5 +52,17 @@ export function lineSink({ job, step, record, log, taskVariables }: StepExecutio
     onLine: (line) => {
       if (!released.signal.aborted && !processCommand(context, line)) log.line(line);
     },
+  };
+}
+
+/** How long a cancelled process has: the agent's times, or the knobs that a pipeline may set. */
+export function cancelGrace(variables: VariableStore): CancelGrace {
+  const milliseconds = (name: string, fallback: number) => {
+    const given = variables.get(name);
+    return given !== undefined && /^\d+$/.test(given) ? Number(given) : fallback;
+  };
+  return {
+    sigintMs: milliseconds('PROCESS_SIGINT_TIMEOUT', DEFAULT_GRACE.sigintMs),
+    sigtermMs: milliseconds('PROCESS_SIGTERM_TIMEOUT', DEFAULT_GRACE.sigtermMs),
   };
 }

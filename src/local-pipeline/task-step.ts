@@ -4,7 +4,7 @@ import { type Endpoint, SYSTEM_CONNECTION } from './endpoint.ts';
 import { chooseHandler } from './node-handlers.ts';
 import type { PlannedTask } from './plan.ts';
 import { withRetries } from './retry-step.ts';
-import { lineSink, type StepExecution } from './step-execution.ts';
+import { cancelGrace, lineSink, type StepExecution } from './step-execution.ts';
 import type { TaskInput, TaskStage } from './task-definition.ts';
 import { taskEnvironment } from './task-environment.ts';
 import { expandMacros } from './variable-store.ts';
@@ -47,6 +47,7 @@ async function runHandler(step: PlannedTask, stage: TaskStage, execution: StepEx
     onLine,
     signal,
     release: released,
+    grace: cancelGrace(job.variables),
   });
   const code = outcome.exitCode ?? 128;
   if (!outcome.released && !outcome.cancelled && code !== 0) {
