@@ -1,0 +1,162 @@
+import { commitUrl } from '#core/commit-url.ts';
+import type { Provenance } from '#core/provenance.ts';
+import type { Finding, RunOutcome, TaskState } from '#core/run.ts';
+import { indexDatasets } from './build-datasets.ts';
+import { buildCount, buildParameters, buildTasks, buildTime } from './build-tasks.ts';
+import { CAPS, cutText } from './caps.ts';
+import type {
+  Cut,
+  IdentityFacts,
+  LineageReceipt,
+  Report,
+  ReportFinding,
+  ReportPipeline,
+  ReportRun,
+  ReportSource,
+  SecretUse,
+} from './schema.ts';
+
+/** What a report tells beside outcome and provenance. */
+export interface ReportFacts {
+  /** The id of the run with its suffix (`RunRef.id`). */
+  readonly runId: string;
+  /** The task family that was asked for. */
+  readonly workflow: string;
+  readonly producerVersion: string;
+  /** Milliseconds since the epoch. */
+  readonly createdAt: number;
+  readonly identity?: IdentityFacts | undefined;
+  readonly secrets?: readonly SecretUse[] | undefined;
+  readonly lineage?: LineageReceipt | undefined;
+  /** What lineage left out. */
+  readonly lineageCut?: readonly Cut[] | undefined;
+}
+
+/** The report of a run that ended, cut to {@link CAPS}; what was cut is counted in `cut`. */
+export function buildReport(outcome: RunOutcome, provenance: Provenance, facts: ReportFacts): Report {
+  const datasets = indexDatasets(outcome.tasks);
+  const tasks = buildTasks(outcome.tasks, datasets, outcome.rootTaskId);
+  const secrets = facts.secrets ?? [];
+  return {
+    schema: 'plumbline-report',
+    version: 1,
+    producer: { name: 'plumbline', version: cutText(facts.producerVersion, CAPS.name) },
+    createdAt: buildTime(facts.createdAt) ?? 0,
+    run: buildRun(outcome, facts),
+    pipeline: buildPipeline(provenance),
+    counts: countStates(outcome),
+    tasks,
+    findings: outcome.findings.slice(0, CAPS.findings).map(buildFinding),
+    datasets: datasets.datasets,
+    ...(facts.identity && { identity: buildIdentity(facts.identity) }),
+    secrets: secrets.slice(0, CAPS.secrets).map(buildSecret),
+    ...(facts.lineage && { lineage: buildLineage(facts.lineage) }),
+    cut: [
+      ...cuts('tasks', tasks.length, outcome.tasks.length),
+      ...cuts('findings', CAPS.findings, outcome.findings.length),
+      ...cuts('datasets', datasets.datasets.length, datasets.total),
+      ...cuts('secrets', CAPS.secrets, secrets.length),
+      ...(facts.lineageCut ?? []),
+    ],
+  };
+}
+
+function buildRun(outcome: RunOutcome, { runId, workflow }: ReportFacts): ReportRun {
+  const root = outcome.tasks.find(({ id }) => id === outcome.rootTaskId);
+  const { name, version } = outcome.engine;
+  return {
+    id: cutText(runId, CAPS.name),
+    workflow: cutText(root?.family ?? workflow, CAPS.name),
+    ...(outcome.rootTaskId !== undefined && { rootTaskId: cutText(outcome.rootTaskId, CAPS.name) }),
+    state: outcome.state,
+    verified: outcome.verified,
+    adopted: outcome.adopted,
+    parameters: buildParameters(root?.parameters ?? {}),
+    engine: { name: cutText(name, CAPS.name), ...(version && { version: cutText(version, CAPS.name) }) },
+    startedAt: buildTime(outcome.startedAt) ?? 0,
+    endedAt: buildTime(outcome.endedAt) ?? 0,
+  };
+}
+
+function buildPipeline(provenance: Provenance): ReportPipeline {
+  const { organization, project, pipeline, run, stage, job, step } = provenance;
+  return {
+    organization: cutText(organization, CAPS.name),
+    project: cutText(project.name, CAPS.name),
+    kind: provenance.kind,
+    name: cutText(pipeline.name, CAPS.name),
+    runName: cutText(run.name, CAPS.name),
+    runId: cutText(run.id, CAPS.name),
+    runUrl: cutText(run.url, CAPS.name),
+    ...optionalText('reason', provenance.reason),
+    ...(stage && { stage: cutText(stage.name, CAPS.name), stageAttempt: buildCount(stage.attempt) }),
+    job: cutText(job.name, CAPS.name),
+    jobAttempt: buildCount(job.attempt),
+    step: cutText(step.name, CAPS.name),
+    ...optionalText('environment', provenance.environment),
+    source: buildSource(provenance),
+  };
+}
+
+function buildSource({ source }: Provenance): ReportSource {
+  return {
+    ...optionalText('provider', source.provider),
+    ...optionalText('repository', source.repositoryName ?? source.repositoryUrl),
+    ...optionalText('commit', source.commit),
+    ...optionalText('commitUrl', commitUrl(source)),
+    ...optionalText('branch', source.pullRequest?.sourceBranch ?? source.branch),
+    ...optionalText('tag', source.tag),
+    ...optionalText('pullRequest', source.pullRequest?.id),
+    ...optionalText('pullRequestCommit', source.pullRequest?.sourceCommit),
+    ...(source.dirty !== undefined && { dirty: source.dirty }),
+  };
+}
+
+function countStates({ tasks }: RunOutcome): Partial<Record<TaskState, number>> {
+  const counts: Partial<Record<TaskState, number>> = {};
+  for (const { state } of tasks) counts[state] = (counts[state] ?? 0) + 1;
+  return counts;
+}
+
+function buildFinding({ severity, code, message, remedy, taskId }: Finding): ReportFinding {
+  return {
+    severity,
+    code,
+    message: cutText(message, CAPS.message),
+    ...(remedy !== undefined && { remedy: cutText(remedy, CAPS.message) }),
+    ...optionalText('taskId', taskId),
+  };
+}
+
+function buildIdentity({ kind, connection, ...texts }: IdentityFacts): IdentityFacts {
+  return {
+    kind,
+    connection: { id: cutText(connection.id, CAPS.name), ...optionalText('name', connection.name) },
+    ...optionalText('clientId', texts.clientId),
+    ...optionalText('tenantId', texts.tenantId),
+    ...optionalText('issuer', texts.issuer),
+    ...optionalText('subject', texts.subject),
+  };
+}
+
+function buildLineage({ namespace, stepRunId, workflowRunId, events, sink }: LineageReceipt): LineageReceipt {
+  return { namespace: cutText(namespace, CAPS.name), stepRunId, workflowRunId, events: buildCount(events), sink };
+}
+
+/** Field by field: whoever hands over more than a name must not get it published. */
+function buildSecret({ vault, name, version, target }: SecretUse): SecretUse {
+  return {
+    vault: cutText(vault, CAPS.name),
+    name: cutText(name, CAPS.name),
+    ...optionalText('version', version),
+    ...optionalText('target', target),
+  };
+}
+
+function optionalText<Name extends string>(name: Name, text: string | undefined): { readonly [Key in Name]?: string } {
+  return (text === undefined ? {} : { [name]: cutText(text, CAPS.name) }) as { readonly [Key in Name]?: string };
+}
+
+function cuts(what: Cut['what'], kept: number, total: number): Cut[] {
+  return kept < total ? [{ what, kept, total }] : [];
+}

@@ -1,0 +1,157 @@
+import type { RunOutcome, TaskState } from '#core/run.ts';
+
+/**
+ * The report of one run, version 1: what the results tab reads, written as the attachment `plumbline-report`. Its JSON
+ * Schema is docs/schemas/report-v1.json. Fields may be added within a version; readers ignore those they do not know.
+ * Every text is cut to the limits of caps.ts. No value of a secret and no e-mail address is ever in it.
+ */
+export interface Report {
+  readonly schema: 'plumbline-report';
+  readonly version: 1;
+  readonly producer: { readonly name: string; readonly version: string };
+  /** Milliseconds since the epoch, as all times here. */
+  readonly createdAt: number;
+  readonly run: ReportRun;
+  readonly pipeline: ReportPipeline;
+  /** How many tasks are in each state, those included that `tasks` leaves out. */
+  readonly counts: Readonly<Partial<Record<TaskState, number>>>;
+  readonly tasks: readonly ReportTask[];
+  readonly findings: readonly ReportFinding[];
+  readonly datasets: readonly ReportDataset[];
+  readonly identity?: IdentityFacts | undefined;
+  readonly secrets: readonly SecretUse[];
+  readonly lineage?: LineageReceipt | undefined;
+  /** What was left out, so that nobody takes the rest for all. */
+  readonly cut: readonly Cut[];
+}
+
+export interface ReportRun {
+  readonly id: string;
+  /** The task family that was asked for. */
+  readonly workflow: string;
+  readonly rootTaskId?: string | undefined;
+  readonly state: RunOutcome['state'];
+  readonly verified: RunOutcome['verified'];
+  readonly adopted: boolean;
+  /** Public parameters of the root task. */
+  readonly parameters: Readonly<Record<string, string>>;
+  readonly engine: { readonly name: string; readonly version?: string | undefined };
+  readonly startedAt: number;
+  readonly endedAt: number;
+}
+
+export interface ReportPipeline {
+  readonly organization: string;
+  readonly project: string;
+  readonly kind: 'build' | 'release';
+  readonly name: string;
+  readonly runName: string;
+  readonly runId: string;
+  readonly runUrl: string;
+  readonly reason?: string | undefined;
+  readonly stage?: string | undefined;
+  readonly stageAttempt?: number | undefined;
+  readonly job: string;
+  readonly jobAttempt: number;
+  readonly step: string;
+  readonly environment?: string | undefined;
+  readonly source: ReportSource;
+}
+
+export interface ReportSource {
+  readonly provider?: string | undefined;
+  readonly repository?: string | undefined;
+  readonly commit?: string | undefined;
+  /** The web page of the commit. */
+  readonly commitUrl?: string | undefined;
+  readonly branch?: string | undefined;
+  readonly tag?: string | undefined;
+  readonly pullRequest?: string | undefined;
+  /** The pull request's own commit; `commit` is then the merge commit. */
+  readonly pullRequestCommit?: string | undefined;
+  readonly dirty?: boolean | undefined;
+}
+
+export interface ReportTask {
+  readonly id: string;
+  readonly family: string;
+  readonly module?: string | undefined;
+  readonly parameters: Readonly<Record<string, string>>;
+  readonly state: TaskState;
+  readonly dependsOn: readonly string[];
+  readonly startedAt?: number | undefined;
+  readonly endedAt?: number | undefined;
+  readonly attempts: number;
+  readonly failure?: ReportFailure | undefined;
+  readonly statusMessage?: string | undefined;
+  readonly trackingUrl?: string | undefined;
+  /** Indices into `datasets`. */
+  readonly inputs: readonly number[];
+  readonly outputs: readonly number[];
+}
+
+export interface ReportFailure {
+  readonly type: string;
+  readonly message: string;
+  /** The end of the traceback. */
+  readonly traceback: string;
+  readonly frame?: { readonly file: string; readonly line: number; readonly function: string } | undefined;
+}
+
+export interface ReportFinding {
+  readonly severity: 'error' | 'warning';
+  readonly code: string;
+  readonly message: string;
+  readonly remedy?: string | undefined;
+  readonly taskId?: string | undefined;
+}
+
+/**
+ * - `written`: by a task that ran to its end in this run.
+ * - `read`: by a task that ran, and written by none.
+ * - `present`: output of a task that was already complete; another run wrote it.
+ * - `unwritten`: output of a task that did not get done; whether it is there is not known.
+ */
+export const DATASET_ROLES = ['written', 'read', 'present', 'unwritten'] as const;
+
+export interface ReportDataset {
+  readonly namespace: string;
+  readonly name: string;
+  readonly type: string;
+  readonly role: (typeof DATASET_ROLES)[number];
+}
+
+/** Whom the step and, if asked for, the tasks acted as. */
+export interface IdentityFacts {
+  /** `federated`: workload identity federation. `managed`: the machine's own managed identity. */
+  readonly kind: 'federated' | 'managed';
+  readonly clientId?: string | undefined;
+  readonly tenantId?: string | undefined;
+  readonly connection: { readonly id: string; readonly name?: string | undefined };
+  readonly issuer?: string | undefined;
+  readonly subject?: string | undefined;
+}
+
+/** A secret that the run was given, by name. */
+export interface SecretUse {
+  readonly vault: string;
+  readonly name: string;
+  readonly version?: string | undefined;
+  /** Where it went: the name of an environment variable, file or parameter. */
+  readonly target?: string | undefined;
+}
+
+export interface LineageReceipt {
+  readonly namespace: string;
+  readonly stepRunId: string;
+  readonly workflowRunId: string;
+  readonly events: number;
+  /** `run`: attached to the pipeline run. `file`: written to a file only. */
+  readonly sink: 'run' | 'file';
+}
+
+export interface Cut {
+  readonly what: 'tasks' | 'findings' | 'datasets' | 'secrets' | 'lineage runs' | 'lineage datasets';
+  readonly kept: number;
+  readonly total: number;
+}

@@ -1,0 +1,110 @@
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import fc from 'fast-check';
+import { buildReport } from '#report/build-report.ts';
+import { parseReport } from '#report/parse-report.ts';
+import { renderSummary } from '#report/render-summary.ts';
+import { arbitraryOutcome, arbitraryProvenance, hostileText } from '../../support/arbitrary-run.ts';
+import { goldenReports, sampleFacts } from '../../support/sample-report.ts';
+import { failedRun, sampleProvenance, sampleTask, succeededRun } from '../../support/sample-run.ts';
+
+function fixture(name: string): string {
+  return readFileSync(new URL(`../../fixtures/report/${name}`, import.meta.url), 'utf8');
+}
+
+describe('renderSummary', () => {
+  for (const [name, report] of Object.entries(goldenReports())) {
+    it(`gives report and summary of a run that ${name} as recorded`, () => {
+      const parsed = parseReport(fixture(`${name}.json`));
+      assert.ok(parsed.ok);
+      assert.deepEqual(JSON.parse(JSON.stringify(report)), parsed.report);
+      assert.equal(renderSummary(parsed.report), fixture(`${name}.md`));
+    });
+  }
+
+  it('keeps its shape for any run: known blocks, whole tables, closed fences', () => {
+    fc.assert(
+      fc.property(arbitraryOutcome, arbitraryProvenance, hostileText, (outcome, provenance, text) => {
+        const identity = {
+          kind: 'federated' as const,
+          connection: { id: text, name: text },
+          subject: text,
+          issuer: text,
+        };
+        const secrets = [{ vault: text, name: text, version: text, target: text }];
+        const facts = { ...sampleFacts(), runId: text, workflow: text, producerVersion: text, identity, secrets };
+        checkShape(renderSummary(buildReport(outcome, provenance, facts)));
+      }),
+      { numRuns: 200 },
+    );
+  });
+
+  it('says plainly what had to run', () => {
+    const states = (...given: readonly ('done' | 'complete' | 'failed')[]) => {
+      const tasks = given.map((state, index) => sampleTask(`T_${index}`, { state }));
+      const run = given.includes('failed') ? failedRun() : succeededRun();
+      return renderSummary(buildReport({ ...run, tasks }, sampleProvenance(), sampleFacts())).split('\n')[2];
+    };
+    assert.equal(states('complete', 'complete'), '**Nothing had to run: 2 tasks were already complete.**');
+    assert.equal(states('done', 'done'), '**2 of 2 tasks had to run: 2 done.**');
+    assert.equal(
+      states('done', 'complete', 'failed'),
+      '**2 of 3 tasks had to run: 1 failed, 1 done. 1 task was already complete.**',
+    );
+  });
+
+  it('is never green for a run whose end is unknown', () => {
+    for (const state of ['lost', 'deadline', 'cancelled', 'failed'] as const) {
+      const summary = renderSummary(buildReport({ ...succeededRun(), state }, sampleProvenance(), sampleFacts()));
+      assert.doesNotMatch(summary.split('\n')[0] ?? '', /✅|succeeded/);
+    }
+  });
+
+  it('stays readable for 5,000 tasks and 200 failures', () => {
+    const tasks = Array.from({ length: 5_000 }, (_, index) =>
+      sampleTask(`T_${index}`, {
+        state: index < 200 ? 'failed' : 'done',
+        family: `Family${index % 300}`,
+        failure:
+          index < 200 ? { type: 'E', message: 'x|'.repeat(5_000), traceback: 'line\n'.repeat(5_000) } : undefined,
+      }),
+    );
+    const summary = renderSummary(buildReport({ ...failedRun(), tasks }, sampleProvenance(), sampleFacts()));
+    assert.ok(summary.length < 60_000, String(summary.length));
+    assert.match(summary, /… and 190 more failed tasks/);
+    assert.match(summary, /… 240 more families/);
+    checkShape(summary);
+  });
+
+  it('shows a chain of 50 tasks and a cycle as a tree, each task once', () => {
+    const chain = Array.from({ length: 50 }, (_, index) =>
+      sampleTask(`C_${index}`, { dependsOn: [`C_${(index + 1) % 50}`] }),
+    );
+    const summary = renderSummary(
+      buildReport({ ...succeededRun(), tasks: chain, rootTaskId: 'C_0' }, sampleProvenance(), sampleFacts()),
+    );
+    assert.equal(summary.match(/ ✅ done \|/g)?.length, 50);
+  });
+});
+
+/** Every line is one that we write: only inside a fence, where nothing acts, is it free. */
+function checkShape(summary: string): void {
+  let fence: string | undefined;
+  let columns = 0;
+  for (const line of summary.trimEnd().split('\n')) {
+    if (fence) {
+      if (line === fence) fence = undefined;
+      continue;
+    }
+    fence = /^(`{3,})text$/.exec(line)?.[1];
+    assert.match(
+      line,
+      /^($|## |### |\| .*\|$|\|( --- \|)+$|\*\*|at |after |attempt |`{3,}text$|Verified: |Refuted: |Not verif|No identity|Plumbline|… |⚠️ )/u,
+    );
+    const cells = line.startsWith('|') ? line.replace(/\\[!-~]/g, '').split('|').length : 0;
+    if (columns > 0 && cells > 0) assert.equal(cells, columns, line);
+    columns = cells;
+    assert.doesNotMatch(line, /<(?!br>)/);
+  }
+  assert.equal(fence, undefined);
+}
