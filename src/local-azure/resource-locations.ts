@@ -109,9 +109,9 @@ export interface RouteMatch {
 /** Finds the resource that a path below the collection leads to; where several fit, the one with most fixed words. */
 export function matchLocation(path: string): RouteMatch | undefined {
   for (const { location: name, pattern } of ROUTES) {
-    const groups = pattern.exec(path)?.groups;
-    if (groups === undefined) continue;
-    const given = Object.entries(groups).filter(([, value]) => value !== undefined);
+    const found = pattern.exec(path);
+    if (found === null) continue;
+    const given = Object.entries(found.groups ?? {}).filter(([, value]) => value !== undefined);
     return {
       location: name,
       values: Object.fromEntries(given.map(([key, value]) => [key, decodeURIComponent(value)])),
