@@ -51,7 +51,7 @@ class CommandLine:
     def prepare(self) -> CommandLine:
         """Imports the module and checks task, parameters and scheduler; raises Refusal."""
         request = self._request
-        sys.argv = [os.path.join(os.path.dirname(luigi.__file__), "__main__.py"), "--module", request.module, request.task]
+        _look_like_luigi("--module", request.module, request.task)
         import_module(request.module)
         self._values = parse_parameters(find_family(request.task, request.module), request)
         if not request.local_scheduler:
@@ -149,10 +149,18 @@ class CommandLine:
             self._events.emit("asked", complete=None, verifiable=True, error=said, traceback=trace["traceback"])
             return
         if answer not in (True, False):
-            self._events.emit("asked", verifiable=True, error=f"complete() gave {type(answer).__name__}, not a boolean")
+            said = f"complete() gave {type(answer).__name__}, not a boolean"
+            self._events.emit("asked", complete=None, verifiable=True, error=said)
             return
         verifiable = bool(answer) or not has_no_output(self._root.task_id)
         self._events.emit("asked", complete=bool(answer), verifiable=verifiable)
+
+
+def _look_like_luigi(*arguments: str) -> None:
+    """What user code can see of the command is what `python -m luigi` shows (some libraries put results beside `__main__`)."""
+    program = os.path.join(os.path.dirname(luigi.__file__), "__main__.py")
+    sys.argv = [program, *arguments]
+    sys.modules["__main__"].__file__ = program
 
 
 class _Factory(luigi.interface._WorkerSchedulerFactory):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import sys
 import time
 
 from luigi.worker import ContextManagedTaskProcess
@@ -12,6 +11,7 @@ from luigi.worker import ContextManagedTaskProcess
 from plumbline_luigi.events import EventLog
 from plumbline_luigi.observed_task import observe_tasks
 from plumbline_luigi.process_tree import die_with_parent
+from plumbline_luigi.standard_output import write_whole_lines
 from plumbline_luigi.trace import describe
 
 
@@ -50,12 +50,3 @@ class ObservedTaskProcess(ContextManagedTaskProcess):
     def _handle_run_exception(self, ex):
         self.plumbline_events.emit("failure", task=self.task.task_id, **describe(ex))
         return super()._handle_run_exception(ex)
-
-
-def write_whole_lines() -> None:
-    """Standard output line by line: several workers do not mix within a line, and nothing is lost with `os._exit`."""
-    try:
-        sys.stdout.reconfigure(line_buffering=True)
-    except (AttributeError, ValueError, OSError):
-        # Closed or replaced by the user's code: theirs to decide.
-        return

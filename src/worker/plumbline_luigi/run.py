@@ -7,10 +7,9 @@ import platform
 
 from plumbline_luigi import __version__
 from plumbline_luigi.events import EventLog
-from plumbline_luigi.observed_process import write_whole_lines
 from plumbline_luigi.refusal import Refusal, refuse
 from plumbline_luigi.request import Request
-from plumbline_luigi.trace import describe
+from plumbline_luigi.standard_output import write_whole_lines
 
 
 def run(request: Request) -> None:
