@@ -21,6 +21,7 @@ export async function runStages(stages: readonly Stage[]): Promise<TestCounts[]>
 
 async function runStage(stage: Stage): Promise<TestCounts> {
   const started = performance.now();
+  console.log(`  ${stage.name} …`);
   const { output, exitCode } = await execute(stage);
   const counts = judged(stage.counts(output), exitCode, Boolean(process.env['CI']));
   const seconds = ((performance.now() - started) / 1000).toFixed(1);
