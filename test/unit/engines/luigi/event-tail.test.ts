@@ -1,0 +1,72 @@
+import assert from 'node:assert/strict';
+import { appendFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import fc from 'fast-check';
+import { EventTail } from '#engines/luigi/event-tail.ts';
+
+const start = (task: string) => JSON.stringify({ v: 1, e: 'start', at: 1, pid: 1, task });
+
+describe('the tail of the event file', () => {
+  let folder: string;
+  let path: string;
+  let tail: EventTail;
+
+  beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), 'tail-'));
+    path = join(folder, 'events.jsonl');
+    writeFileSync(path, '');
+    tail = new EventTail(path);
+  });
+  afterEach(() => {
+    tail.close();
+    rmSync(folder, { recursive: true });
+  });
+
+  function read(): string[] {
+    return [...tail.read()].map((line) =>
+      line.kind === 'event' && line.event.e === 'start' ? line.event.task : line.kind,
+    );
+  }
+
+  it('gives each line once, however the bytes come', () => {
+    fc.assert(
+      fc.property(fc.array(fc.string({ maxLength: 30 }), { maxLength: 10 }), fc.array(fc.nat(400)), (names, cuts) => {
+        writeFileSync(path, '');
+        const own = new EventTail(path);
+        const bytes = Buffer.from(names.map((name) => `\n${start(name)}\n`).join(''));
+        const ends = [...cuts.map((cut) => cut % (bytes.length + 1)), bytes.length].sort((a, b) => a - b);
+        const seen: string[] = [];
+        for (const [i, end] of ends.entries()) {
+          appendFileSync(path, bytes.subarray(ends[i - 1] ?? 0, end));
+          for (const line of own.read())
+            if (line.kind === 'event' && 'task' in line.event) seen.push(String(line.event.task));
+        }
+        own.close();
+        assert.deepEqual(seen, names);
+      }),
+      { numRuns: 60 },
+    );
+  });
+
+  it('loses only the line that a full disk cut', () => {
+    appendFileSync(path, `\n${start('a')}\n\n${start('b').slice(0, 12)}\n${start('c')}\n`);
+    assert.deepEqual(read(), ['a', 'unreadable', 'c']);
+  });
+
+  it('keeps a line without its newline back, until it is asked for the rest', () => {
+    appendFileSync(path, start('a'));
+    assert.deepEqual(read(), []);
+    assert.deepEqual(
+      [...tail.readRest()].map(({ kind }) => kind),
+      ['event'],
+    );
+    assert.deepEqual([...tail.readRest()], []);
+  });
+
+  it('does not keep a line of any length in memory', () => {
+    for (let i = 0; i < 6; i += 1) appendFileSync(path, Buffer.alloc(1024 * 1024, 'x'));
+    appendFileSync(path, `\n${start('a')}\n`);
+    assert.deepEqual(read(), ['unreadable', 'a']);
+  });
+});
