@@ -59,10 +59,11 @@ describe('publishReport', () => {
     const run = new PipelineRun();
     const given = publication();
     assert.deepEqual(await publishReport(given, run), []);
-    assert.deepEqual(
-      [...run.attachments.keys()],
-      ['plumbline-report/luigi.daily.json', 'summary/DailyReport (daily)', 'plumbline-lineage/luigi.daily.jsonl'],
-    );
+    assert.deepEqual([...run.attachments.keys()].sort(), [
+      'plumbline-lineage/luigi.daily.jsonl',
+      'plumbline-report/luigi.daily.json',
+      'summary/DailyReport (daily)',
+    ]);
     const parsed = parseReport(run.attachments.get('plumbline-report/luigi.daily.json') ?? '');
     assert.deepEqual(parsed, { ok: true, report: JSON.parse(JSON.stringify(given.report)) });
     assert.deepEqual([...run.tags], ['luigi', 'plumbline:succeeded']);
