@@ -34,6 +34,7 @@ const log: Logger = {
   debug: (message) => tl.debug(message),
   info: (message) => write(neutralise(message)),
   section: (title) => write(`##[section]${neutralise(title)}`),
+  output: { stdout: process.stdout, stderr: process.stderr },
 };
 
 function issue({ type, message, sourcePath, line, code }: HostIssue): void {

@@ -32,6 +32,7 @@ export function recordingHost(given: {
       debug: (line) => lines.push(`debug: ${line}`),
       info: (line) => lines.push(line),
       section: (line) => lines.push(`section: ${line}`),
+      output: { stdout: process.stdout, stderr: process.stderr },
     },
     network: { skipVerification: false },
     input: (name) => given.inputs?.[name]?.trim() || undefined,

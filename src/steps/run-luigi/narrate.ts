@@ -1,7 +1,7 @@
 import { formatDuration } from '#core/duration.ts';
 import type { ProgressRow } from '#core/host.ts';
 import type { RunUpdate, TaskRecord, TaskState } from '#core/run.ts';
-import { oneLine, taskName } from '#engines/luigi/task-name.ts';
+import { oneLine, taskName } from '#core/task-name.ts';
 
 type TaskUpdate = Extract<RunUpdate, { kind: 'task' | 'status' }>;
 

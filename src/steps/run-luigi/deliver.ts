@@ -1,0 +1,108 @@
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { PlumblineError } from '#core/errors.ts';
+import type { Host } from '#core/host.ts';
+import { PRODUCT_VERSION } from '#core/product-version.ts';
+import type { Provenance } from '#core/provenance.ts';
+import type { RunOutcome, RunRef, TaskState } from '#core/run.ts';
+import { describeLineage } from '#lineage/describe-lineage.ts';
+import { encodeLineage } from '#lineage/encode-lineage.ts';
+import { writeLineageFile } from '#lineage/lineage-file.ts';
+import { buildReport } from '#report/build-report.ts';
+import { renderSummary } from '#report/render-summary.ts';
+import type { Cut, LineageReceipt, Report } from '#report/schema.ts';
+import type { Grants } from './grants.ts';
+import type { RunLuigiInputs } from './inputs.ts';
+import { stateDirectory } from './state-directory.ts';
+
+export interface Delivery {
+  readonly inputs: RunLuigiInputs;
+  readonly grants: Grants;
+  readonly provenance: Provenance;
+  readonly host: Host;
+  readonly signal: AbortSignal;
+}
+
+const FAILED: ReadonlySet<TaskState> = new Set(['failed', 'died', 'disabled', 'unschedulable']);
+
+/**
+ * Keeps what there is to know of a run that ended: output variables, files for the steps that follow, and report, summary,
+ * lineage, tags and properties on the pipeline run.
+ * @returns what could not be delivered; the run itself is not touched by it
+ */
+export async function deliver(
+  ref: RunRef,
+  outcome: RunOutcome,
+  delivery: Delivery,
+): Promise<readonly PlumblineError[]> {
+  const { host, provenance } = delivery;
+  const folder = join(stateDirectory(host), 'reports', ref.id);
+  await mkdir(folder, { recursive: true, mode: 0o700 });
+  const lineage = await keepLineage(ref, outcome, delivery, folder);
+  const report = reportOf(ref, outcome, delivery, lineage);
+  const reportFile = await keep(join(folder, 'report.json'), `${JSON.stringify(report)}\n`);
+  const summary = renderSummary(report);
+  await keep(join(folder, 'summary.md'), summary);
+  const outputs = {
+    runState: outcome.state,
+    rootTaskId: outcome.rootTaskId ?? '',
+    tasksTotal: String(outcome.tasks.length),
+    tasksFailed: String(outcome.tasks.filter(({ state }) => FAILED.has(state)).length),
+    lineageFile: lineage?.file ?? '',
+    reportFile,
+    runUrl: provenance.run.url,
+  };
+  for (const [name, value] of Object.entries(outputs)) host.setOutput(name, value);
+  return [];
+}
+
+interface KeptLineage {
+  readonly file: string;
+  readonly text: string;
+  readonly receipt: LineageReceipt;
+  readonly cut: readonly Cut[];
+}
+
+async function keepLineage(
+  ref: RunRef,
+  outcome: RunOutcome,
+  { inputs, provenance }: Delivery,
+  folder: string,
+): Promise<KeptLineage | undefined> {
+  if (inputs.lineage === 'none') return undefined;
+  const options = { runId: ref.id, workflow: inputs.task, producerVersion: PRODUCT_VERSION };
+  const lineage = describeLineage(outcome, provenance, options);
+  const { text, events, omittedRuns } = encodeLineage(lineage);
+  const file = join(folder, 'lineage.jsonl');
+  await writeLineageFile(file, text);
+  const { namespace, stepRunId, workflowRunId, omittedDatasets } = lineage;
+  const runs = new Set(lineage.events.map(({ run }) => run.runId)).size;
+  return {
+    file,
+    text,
+    receipt: { namespace, stepRunId, workflowRunId, events, sink: inputs.lineage },
+    cut: [
+      ...(omittedRuns > 0 ? [{ what: 'lineage runs', kept: runs - omittedRuns, total: runs } as const] : []),
+      ...(omittedDatasets > 0 ? [{ what: 'lineage datasets', kept: 0, total: omittedDatasets } as const] : []),
+    ],
+  };
+}
+
+function reportOf(ref: RunRef, outcome: RunOutcome, delivery: Delivery, lineage: KeptLineage | undefined): Report {
+  const { inputs, grants, provenance } = delivery;
+  return buildReport(outcome, provenance, {
+    runId: ref.id,
+    workflow: inputs.task,
+    producerVersion: PRODUCT_VERSION,
+    createdAt: Date.now(),
+    identity: grants.identity,
+    secrets: grants.uses,
+    lineage: lineage?.receipt,
+    lineageCut: lineage?.cut,
+  });
+}
+
+async function keep(path: string, text: string): Promise<string> {
+  await writeFile(path, text, { mode: 0o600 });
+  return path;
+}

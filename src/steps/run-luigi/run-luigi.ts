@@ -1,0 +1,114 @@
+import { dirname, join } from 'node:path';
+import type { Host } from '#core/host.ts';
+import { PRODUCT_VERSION } from '#core/product-version.ts';
+import type { Provenance } from '#core/provenance.ts';
+import { readProvenance } from '#core/read-provenance.ts';
+import type { RunOutcome, RunRef } from '#core/run.ts';
+import type { Step, StepResult } from '#core/step.ts';
+import type { Engine } from '#engines/engine.ts';
+import { luigiAgent } from '#engines/luigi/luigi-agent.ts';
+import { resolvePython } from '#engines/luigi/python-interpreter.ts';
+import type { LuigiRunRequest } from '#engines/luigi/request.ts';
+import { followRun } from '#run/follow-run.ts';
+import { attemptOf, runKey } from '#run/run-key.ts';
+import { startOrAdopt } from '#run/start-or-adopt.ts';
+import { isDirty } from '../checkout-state.ts';
+import { deliver } from './deliver.ts';
+import { type Grants, openGrants } from './grants.ts';
+import { type RunLuigiInputs, readInputs } from './inputs.ts';
+import { issuesOf } from './issues.ts';
+import { RUN_HANDLE } from './post-job.ts';
+import { RunView } from './run-view.ts';
+import { stateDirectory } from './state-directory.ts';
+
+/**
+ * `RunLuigi@1`: runs a Luigi task with everything it requires on this agent, under the identity of a service connection,
+ * follows it task by task, and publishes report, summary and lineage to the pipeline run.
+ */
+export const runLuigi: Step = async (host, signal) => {
+  const inputs = await readInputs(host);
+  host.log.info(`RunLuigi ${PRODUCT_VERSION}: ${inputs.task} of ${inputs.module}`);
+  const provenance = readProvenance(host.variable);
+  const grants = await openGrants(inputs, host, signal);
+  try {
+    const request = await requestOf(inputs, grants, provenance, host, signal);
+    const { ref, outcome } = await run(request, inputs, host, signal);
+    const source = { ...provenance.source, dirty: await isDirty(provenance.source) };
+    return await conclude(ref, outcome, { inputs, grants, provenance: { ...provenance, source }, host, signal });
+  } finally {
+    await grants.close();
+  }
+};
+
+async function requestOf(
+  inputs: RunLuigiInputs,
+  grants: Grants,
+  provenance: Provenance,
+  host: Host,
+  signal: AbortSignal,
+): Promise<LuigiRunRequest> {
+  const python = await resolvePython(inputs, signal);
+  const key = runKey(provenance, host.variable);
+  host.log.info(`Python ${python.version} with Luigi ${python.luigiVersion} at ${python.path}; run ${key.id}`);
+  return {
+    id: key.id,
+    attempt: attemptOf(provenance),
+    module: inputs.module,
+    task: inputs.task,
+    parameters: inputs.parameters,
+    secretParameters: grants.parameters,
+    environment: grants.environment,
+    secretEnvironment: grants.variables,
+    secretFiles: grants.files,
+    python,
+    workingDirectory: inputs.workingDirectory,
+    scheduler: inputs.scheduler,
+    workers: inputs.workers,
+    redact: [],
+  };
+}
+
+async function run(
+  request: LuigiRunRequest,
+  { onExistingRun, timeoutMs }: RunLuigiInputs,
+  host: Host,
+  signal: AbortSignal,
+): Promise<{ readonly ref: RunRef; readonly outcome: RunOutcome }> {
+  const engine = engineOf(host);
+  const { ref, how } = await startOrAdopt(engine, request, onExistingRun, signal);
+  host.memory.set(RUN_HANDLE, ref.handle);
+  host.setOutput('runId', ref.id);
+  if (how === 'adopted') host.log.info(`The run ${ref.id} is there already and is adopted; nothing is started.`);
+  const view = new RunView(host);
+  const outcome = await followRun(engine, ref, { timeoutMs, signal, onUpdate: (update) => view.show(update) });
+  return { ref, outcome };
+}
+
+function engineOf(host: Host): Engine<LuigiRunRequest> {
+  return luigiAgent({
+    // The worker lies beside the file that the agent starts.
+    workerPath: join(dirname(process.argv[1] ?? ''), 'worker', 'plumbline_luigi'),
+    runsDirectory: join(stateDirectory(host), 'runs'),
+    output: host.log.output,
+  });
+}
+
+interface Surroundings {
+  readonly inputs: RunLuigiInputs;
+  readonly grants: Grants;
+  readonly provenance: Provenance;
+  readonly host: Host;
+  readonly signal: AbortSignal;
+}
+
+/** Tells how the run ended before anything else can fail, then delivers what is kept of it. */
+async function conclude(ref: RunRef, outcome: RunOutcome, surroundings: Surroundings): Promise<StepResult> {
+  const { host, signal, provenance } = surroundings;
+  for (const issue of issuesOf(outcome.findings, provenance.source)) host.issue(issue);
+  const undelivered = await deliver(ref, outcome, surroundings);
+  for (const error of undelivered) host.issue({ type: 'warning', message: error.message, code: error.code });
+  const message = outcome.summary ?? `The run ended as ${outcome.state}.`;
+  host.log.info(message);
+  if (outcome.state !== 'succeeded') return { result: signal.aborted ? 'Canceled' : 'Failed', message };
+  return { result: undelivered.length > 0 ? 'SucceededWithIssues' : 'Succeeded', message };
+}
