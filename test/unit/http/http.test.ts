@@ -4,13 +4,13 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { rootCertificates } from 'node:tls';
 import { gzipSync } from 'node:zlib';
 import type { Clock } from '#core/clock.ts';
-import { PlumblineError } from '#core/errors.ts';
 import type { NetworkSettings } from '#core/network.ts';
 import { Secret } from '#core/secret.ts';
 import { createHttp } from '#http/http.ts';
 import { trustOf } from '#http/trust.ts';
 import { type CertificateAuthority, createCertificateAuthority } from '#local-azure/certificate-authority.ts';
 import { type Loopback, serve, type TunnelProxy, tunnelProxy } from '../../support/loopback.ts';
+import { failure } from '../../support/plumbline-failure.ts';
 
 const HOST = 'service.example.com';
 const direct: NetworkSettings = { skipVerification: false };
@@ -20,16 +20,6 @@ type Listener = (request: IncomingMessage, response: ServerResponse) => void;
 function waits(): Clock & { readonly slept: number[] } {
   const slept: number[] = [];
   return { slept, now: () => Date.now(), sleep: async (ms) => void slept.push(ms) };
-}
-
-function failure(code: string, message: RegExp, remedy?: RegExp): (thrown: unknown) => boolean {
-  return (thrown) => {
-    assert.ok(thrown instanceof PlumblineError, String(thrown));
-    assert.equal(thrown.code, code);
-    assert.match(thrown.message, message);
-    if (remedy) assert.match(thrown.remedy ?? '', remedy);
-    return true;
-  };
 }
 
 describe('http on loopback', () => {
