@@ -1,4 +1,4 @@
-import type { TaskRecord } from '#core/run.ts';
+import type { TaskRecord } from './run.ts';
 
 const SHOWN_PARAMETERS = 6;
 const SHOWN_VALUE = 60;

@@ -24,7 +24,7 @@ export async function exchangedToken(
   { http, mask }: TokenSurroundings,
 ): Promise<AccessToken> {
   const observed = observedHttp(http);
-  const { clientAssertionCredential } = await import('#identity/azure-sdk.ts');
+  const { clientAssertionCredential } = await import('./azure-sdk.ts');
   const credential = clientAssertionCredential(
     exchange.tenantId,
     exchange.clientId,

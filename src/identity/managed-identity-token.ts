@@ -19,7 +19,7 @@ export async function managedIdentityToken(
   scope: string,
   { http, mask }: TokenSurroundings,
 ): Promise<AccessToken> {
-  const { managedIdentityCredential } = await import('#identity/azure-sdk.ts');
+  const { managedIdentityCredential } = await import('./azure-sdk.ts');
   const httpClient = azureHttpClient(http, { timeoutMs: TIMEOUT_MS, maxAttempts: 2 });
   const credential = managedIdentityCredential(clientId, { httpClient, retryOptions: { maxRetries: 0 } });
   try {

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { existsSync, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import AjvDraft04 from 'ajv-draft-04';
+import { PRODUCT_VERSION } from '#core/product-version.ts';
 import { buildExtension, taskFolders } from '../../scripts/build-extension.ts';
 import { entriesOf } from '../../scripts/bundle-task.ts';
 import { developmentManifest } from '../../scripts/package-extension.ts';
@@ -126,6 +127,18 @@ describe('manifest of the extension', () => {
       const [, minor, patch] = productVersion().split('.').map(Number);
       assert.deepEqual(version, { Major: Number(/\d+$/.exec(folder)?.[0]), Minor: minor, Patch: patch });
     }
+  });
+
+  it('has the version that code and worker say they have', () => {
+    assert.equal(PRODUCT_VERSION, productVersion());
+    const worker = sourceFiles(['src/worker'], /(__init__\.py|pyproject\.toml)$/).flatMap(({ path, text }) => {
+      const version = /^(?:__version__|version) = "(.+)"$/m.exec(text)?.[1];
+      return version === undefined ? [] : [[path, version]];
+    });
+    assert.deepEqual(worker, [
+      ['src/worker/plumbline_luigi/__init__.py', productVersion()],
+      ['src/worker/pyproject.toml', productVersion()],
+    ]);
   });
 
   it('has a development form whose extension and tasks have ids of their own, always the same', () => {
