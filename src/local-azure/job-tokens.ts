@@ -45,6 +45,10 @@ export class JobTokens {
     for (const [token, holder] of this.#live) if (holder.jobId === jobId) this.#live.delete(token);
   }
 
+  revokeAll(): void {
+    this.#live.clear();
+  }
+
   /** Whose token it is; `undefined` when it is unknown, revoked or expired. */
   find(token: string | undefined): TokenHolder | undefined {
     const holder = token === undefined ? undefined : this.#live.get(token);

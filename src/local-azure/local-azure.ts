@@ -41,7 +41,7 @@ export interface LocalAzure {
   readonly managedIdentity: { readonly endpoint: string; readonly header: string } | undefined;
   /** The service connections as the agent sees them. */
   connections(): readonly AgentEndpoint[];
-  /** Begins a run; everything published before is forgotten. */
+  /** Begins a run; what was published before is forgotten, and the tokens of earlier jobs are worthless. */
   beginRun(run: PipelineRunFacts): void;
   /** The job's access token and the address that gives its ID tokens, for the connections that it names and no others. */
   beginJob(job: JobFacts): { accessToken: string; oidcRequestUri: string };
@@ -183,6 +183,7 @@ function pipelineSide(world: World, state: State, clock: Clock): PipelineSide {
   };
   return {
     beginRun: (run) => {
+      state.tokens.revokeAll();
       state.run = new PipelineRun(run, clock.now());
     },
     beginJob: (job) => {

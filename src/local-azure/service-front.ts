@@ -51,27 +51,40 @@ async function answer(
 ): Promise<void> {
   const at = options.clock.now();
   const host = (request.headers.host ?? '').toLowerCase().replace(/:443$/, '');
-  const url = new URL(request.url ?? '/', `https://${host || 'unknown'}`);
+  const path = request.url ?? '/';
   const method = request.method ?? 'GET';
-  const record = (status: number, fault = false) =>
-    options.record({ host, method, path: url.pathname + url.search, status, at, fault });
+  const record = (status: number, fault = false) => options.record({ host, method, path, status, at, fault });
   const body = await readBody(request, options.maxBodyBytes);
-  const service = options.services.get(host);
   if (body === undefined) return send(response, { status: 413, headers: { connection: 'close' } }, record);
+  const service = options.services.get(host);
   if (service === undefined || (request.socket as TLSSocket).servername !== host)
     return send(response, { status: 421 }, record);
+  const url = asUrl(host, path);
+  if (url === undefined) return send(response, { status: 400, headers: { connection: 'close' } }, record);
   const incoming: Incoming = { host, method, url, headers: request.headers, body };
   const ending = await suffer(options.faults.hit(incoming), options.clock, stop);
-  if (ending === undefined) {
-    const reply = await service.handle(incoming);
-    options.observe?.(incoming, reply);
-    return send(response, reply, record);
+  if (ending?.kind === 'reset') return reset(request, record);
+  if (ending !== undefined) return send(response, failure(service, ending, incoming), (status) => record(status, true));
+  const reply = await service.handle(incoming);
+  options.observe?.(incoming, reply);
+  return send(response, reply, record);
+}
+
+/** `undefined` when the path is no path or its escapes are broken. A path that begins with two slashes stays a path. */
+function asUrl(host: string, path: string): URL | undefined {
+  const url = path.startsWith('/') ? URL.parse(`https://${host}${path}`) : null;
+  try {
+    decodeURIComponent(url?.pathname ?? '');
+  } catch {
+    return undefined;
   }
-  if (ending.kind === 'reset') return reset(request, record);
-  const { status, headers, body: text } = service.failure(ending.status ?? 503, incoming);
-  const retry: Record<string, string> =
-    ending.retryAfter === undefined ? {} : { 'retry-after': String(ending.retryAfter) };
-  return send(response, { status, headers: { ...headers, ...retry }, body: text }, (code) => record(code, true));
+  return url ?? undefined;
+}
+
+function failure(service: Service, fault: FaultDeclaration, request: Incoming): Reply {
+  const reply = service.failure(fault.status ?? 503, request);
+  if (fault.retryAfter === undefined) return reply;
+  return { ...reply, headers: { ...reply.headers, 'retry-after': String(fault.retryAfter) } };
 }
 
 async function suffer(
