@@ -12,6 +12,7 @@ export class RunView {
   readonly #host: Host;
   readonly #states = new Map<string, TaskState>();
   readonly #rows = new Map<string, { readonly id: string; readonly order: number }>();
+  readonly #messages = new Map<string, string>();
   #ended = 0;
   #percent = -1;
 
@@ -21,9 +22,20 @@ export class RunView {
 
   show(update: RunUpdate): void {
     if (update.kind !== 'task' && update.kind !== 'status') return;
+    if (update.kind === 'task' || this.#isNews(update.task)) this.#say(update);
+    if (update.kind === 'task') this.#count(update.task);
+  }
+
+  #say(update: Parameters<typeof taskLine>[0]): void {
     const line = taskLine(update);
     if (line !== undefined) this.#host.log.info(line);
-    if (update.kind === 'task') this.#count(update.task);
+  }
+
+  /** A message is told once, not again with each step of the progress beside it. */
+  #isNews({ id, statusMessage = '' }: TaskRecord): boolean {
+    const isNews = this.#messages.get(id) !== statusMessage;
+    this.#messages.set(id, statusMessage);
+    return isNews;
   }
 
   #count(task: TaskRecord): void {
