@@ -1,10 +1,10 @@
-import type { Readable, Writable } from 'node:stream';
+import type { Readable } from 'node:stream';
 import { NeutraliseStream } from '#core/neutralise-stream.ts';
 
 /** Where the user's output goes: a stream each, so that halves of a command in both never meet in one line. */
 export interface OutputSinks {
-  readonly stdout: Writable;
-  readonly stderr: Writable;
+  readonly stdout: NodeJS.WritableStream;
+  readonly stderr: NodeJS.WritableStream;
 }
 
 const QUIET_MS = 50;
@@ -38,7 +38,7 @@ export class WorkerOutput {
     for (const stream of this.#streams) if ('unref' in stream && typeof stream.unref === 'function') stream.unref();
   }
 
-  #connect(source: Readable, sink: Writable): void {
+  #connect(source: Readable, sink: NodeJS.WritableStream): void {
     const neutral = new NeutraliseStream();
     source.on('data', () => {
       this.#lastBytes = Date.now();
