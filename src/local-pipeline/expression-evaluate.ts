@@ -4,7 +4,7 @@ import { ExpressionError, isList, isMap, member, type Value } from './expression
 
 /** What an expression may name: by place, the service offers different values and status functions. */
 export interface ExpressionScope {
-  /** By lower-case name. */
+  /** By name; names have no case. */
   readonly values: Readonly<Record<string, Value>>;
   /** Beside the general functions, by lower-case name. */
   readonly functions?: Readonly<Record<string, ExpressionFunction>>;
@@ -45,7 +45,7 @@ function children(value: Value): readonly Value[] {
 }
 
 function named(name: string, scope: ExpressionScope): Value {
-  const value = scope.values[name.toLowerCase()];
+  const [, value] = Object.entries(scope.values).find(([known]) => known.toLowerCase() === name.toLowerCase()) ?? [];
   if (value !== undefined) return value;
   throw new ExpressionError(`'${name}' is not known here; known: ${Object.keys(scope.values).sort().join(', ')}`);
 }

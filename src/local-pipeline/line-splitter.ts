@@ -7,7 +7,10 @@ import { StringDecoder } from 'node:string_decoder';
 export class LineSplitter {
   readonly #decoder = new StringDecoder('utf8');
   readonly #onLine: (line: string) => void;
-  #rest = '';
+  /** The line so far, in pieces: joining them for each piece would cost a long line dearly. */
+  #pieces: string[] = [];
+  /** A `\r` at the end of what has arrived may be the first half of `\r\n`: it waits. */
+  #held = false;
 
   constructor(onLine: (line: string) => void) {
     this.#onLine = onLine;
@@ -19,17 +22,21 @@ export class LineSplitter {
 
   end(): void {
     this.#take(this.#decoder.end());
-    if (this.#rest !== '') this.#onLine(this.#rest.replace(/\r$/, ''));
-    this.#rest = '';
+    const line = this.#pieces.join('');
+    if (line !== '' || this.#held) this.#onLine(line);
+    this.#pieces = [];
+    this.#held = false;
   }
 
-  #take(text: string): void {
-    // A `\r` at the very end may be the first half of `\r\n`: it waits for the next bytes.
-    const held = this.#rest.endsWith('\r');
-    if (held) this.#rest = this.#rest.slice(0, -1);
-    const [first = '', ...others] = (held ? `\r${text}` : text).split(/\r\n|\n|\r(?!$)/);
-    const lines = [this.#rest + first, ...others];
-    this.#rest = lines.pop() ?? '';
-    for (const line of lines) this.#onLine(line);
+  #take(arrived: string): void {
+    if (arrived === '') return;
+    const text = this.#held ? `\r${arrived}` : arrived;
+    this.#held = text.endsWith('\r');
+    const [first = '', ...others] = (this.#held ? text.slice(0, -1) : text).split(/\r\n|\n|\r/);
+    this.#pieces.push(first);
+    for (const next of others) {
+      this.#onLine(this.#pieces.join(''));
+      this.#pieces = [next];
+    }
   }
 }

@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import type { DependencyOutcome } from './conditions.ts';
 import { derivedGuid } from './derived-guid.ts';
-import type { Value } from './expression-value.ts';
+import { ExpressionError, type Value } from './expression-value.ts';
+import { jobClocks } from './job-clocks.ts';
 import type { JobContext } from './job-context.ts';
 import { jobEndpoints } from './job-endpoints.ts';
 import { jobNames, type PlannedJobNames } from './job-names.ts';
@@ -16,8 +17,6 @@ import { mergeResults } from './task-result.ts';
 import { VariableStore } from './variable-store.ts';
 import { emptyTemp } from './work-directories.ts';
 
-const MINUTE = 60_000;
-
 /** Runs one job on this machine as an agent does: pre-job stages, steps, post-job stages in reverse, clean-up. */
 export async function runJob(
   run: RunContext,
@@ -26,49 +25,47 @@ export async function runJob(
   values: Readonly<Record<string, Value>>,
 ): Promise<DependencyOutcome> {
   const names = jobNames(run.run.planId, stage, planned);
-  const access = run.services?.beginJob({
-    jobId: names.jobId,
-    planId: run.run.planId,
-    timelineId: run.run.timelineId,
-    connectionIds: stage.connectionIds,
-  });
-  const clocks = jobClocks(run, planned);
-  emptyTemp(run.directories);
+  const clocks = jobClocks(run, planned.spec);
   const lookupId = `vsts_${randomUUID()}`;
-  const entries = jobEntries(run, names, planned);
-  run.listener({ kind: 'job-started', job: names.label, steps: entries.map(({ record }) => record) });
+  emptyTemp(run.directories);
   try {
-    const checkedOut = planned.steps.some(({ kind }) => kind === 'checkout');
-    const sourcesDirectory = checkedOut ? run.source.root : run.directories.sources;
-    const variables = startVariables({
-      run,
-      names,
-      sourcesDirectory,
-      lookupId,
-      access,
-      settings: planned.variables,
-      values,
-    });
-    applyMaskLimit(run, variables);
-    const endpoints = jobEndpoints(run, stage.connectionIds, variables.get('System.AccessToken') ?? '');
-    const job: JobContext = {
-      run,
-      names,
-      variables,
-      endpoints,
-      prependPath: [],
-      sourcesDirectory,
-      ...clocks.signals,
-      status: 'Succeeded',
-    };
+    const job: JobContext = { ...prepareJob(run, stage, planned, { names, values, lookupId }), ...clocks.signals };
+    const entries = jobEntries(run, names, planned);
+    run.listener({ kind: 'job-started', job: names.label, steps: entries.map(({ record }) => record) });
     await runEntries(entries, job);
     return finish(job, entries, clocks.timedOut());
+  } catch (error) {
+    if (!(error instanceof ExpressionError)) throw error;
+    run.listener({ kind: 'note', text: `The job ${names.label} fails before its first step: ${error.message}` });
+    return { result: 'Failed', outputs: {} };
   } finally {
     clocks.stop();
     for (const { pid, name } of endOrphans(lookupId)) run.write(`Terminate orphan process: pid (${pid}) (${name})`);
     emptyTemp(run.directories);
     run.services?.endJob(names.jobId);
   }
+}
+
+interface JobIdentity {
+  readonly names: PlannedJobNames;
+  readonly values: Readonly<Record<string, Value>>;
+  readonly lookupId: string;
+}
+
+/** @throws ExpressionError in a variable's `$[ … ]` */
+function prepareJob(
+  run: RunContext,
+  stage: PlannedStage,
+  { steps, variables: settings }: PlannedJob,
+  { names, values, lookupId }: JobIdentity,
+): Omit<JobContext, 'cancelled' | 'stopped'> {
+  const { planId, timelineId } = run.run;
+  const access = run.services?.beginJob({ jobId: names.jobId, planId, timelineId, connectionIds: stage.connectionIds });
+  const sourcesDirectory = steps.some(({ kind }) => kind === 'checkout') ? run.source.root : run.directories.sources;
+  const variables = startVariables({ run, names, sourcesDirectory, lookupId, access, settings, values });
+  applyMaskLimit(run, variables);
+  const endpoints = jobEndpoints(run, stage.connectionIds, variables.get('System.AccessToken') ?? '');
+  return { run, names, variables, endpoints, prependPath: [], sourcesDirectory, status: 'Succeeded' };
 }
 
 function applyMaskLimit({ masker }: RunContext, variables: VariableStore): void {
@@ -142,37 +139,4 @@ function recordOf(step: PlannedStep, stage: TaskStage, displayName: string, name
     task: step.kind === 'task' ? step.task.text : step.kind,
     job: names.label,
   });
-}
-
-interface JobClocks {
-  readonly signals: Pick<JobContext, 'cancelled' | 'stopped'>;
-  timedOut(): boolean;
-  stop(): void;
-}
-
-/** A cancel of the run while the job runs, or the job's own time limit; after it a second limit for what still runs. */
-function jobClocks({ cancelled, stopped }: RunContext, { spec }: PlannedJob): JobClocks {
-  const own = { cancel: new AbortController(), stop: new AbortController() };
-  const timers: NodeJS.Timeout[] = [];
-  let timedOut = false;
-  const begin = () => {
-    if (own.cancel.signal.aborted) return;
-    timers.push(setTimeout(() => own.stop.abort(), Math.max(spec.cancelTimeoutInMinutes, 1) * MINUTE));
-    own.cancel.abort();
-  };
-  const expire = () => {
-    timedOut = true;
-    begin();
-  };
-  // A job that starts after the cancel (its condition held) is not cancelled by it.
-  if (!cancelled.aborted) cancelled.addEventListener('abort', begin);
-  if (spec.timeoutInMinutes > 0) timers.push(setTimeout(expire, spec.timeoutInMinutes * MINUTE));
-  return {
-    signals: { cancelled: own.cancel.signal, stopped: AbortSignal.any([own.stop.signal, stopped]) },
-    timedOut: () => timedOut,
-    stop: () => {
-      cancelled.removeEventListener('abort', begin);
-      for (const timer of timers) clearTimeout(timer);
-    },
-  };
 }

@@ -14,9 +14,8 @@ export interface TemplateScope {
 
 /** Evaluates at a place; a problem counts as null. */
 export function evaluateAt(source: string, at: Position, scope: TemplateScope, problems: Problem[]): Value {
-  const loop = Object.fromEntries(Object.entries(scope.loop).map(([name, value]) => [name.toLowerCase(), value]));
   try {
-    return evaluate(source, { values: { parameters: scope.parameters, variables: scope.variables, ...loop } });
+    return evaluate(source, { values: { parameters: scope.parameters, variables: scope.variables, ...scope.loop } });
   } catch (error) {
     problems.push({ at, message: `The expression '${source.trim()}' is wrong: ${(error as Error).message}.` });
     return null;

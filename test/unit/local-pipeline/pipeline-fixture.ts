@@ -35,7 +35,11 @@ export class PipelineFixture {
   }
 
   commit(): string {
-    const git = (...args: string[]) => execFileSync('git', ['-c', 'user.name=Ada', '-c', 'user.email=ada@example.org', ...args], { cwd: this.repository, encoding: 'utf8' });
+    const git = (...args: string[]) =>
+      execFileSync('git', ['-c', 'user.name=Ada', '-c', 'user.email=ada@example.org', ...args], {
+        cwd: this.repository,
+        encoding: 'utf8',
+      });
     git('init', '-q', '-b', 'main');
     git('add', '.');
     git('commit', '-q', '--allow-empty', '-m', 'A first commit');
@@ -44,11 +48,22 @@ export class PipelineFixture {
 
   vsix(tasks: Readonly<Record<string, FixtureTask>>): string {
     const files: Record<string, Uint8Array> = {};
-    const contributions = Object.keys(tasks).map((name) => ({ id: name, type: 'ms.vss-distributed-task.task', properties: { name: `tasks/${name}` } }));
+    const contributions = Object.keys(tasks).map((name) => ({
+      id: name,
+      type: 'ms.vss-distributed-task.task',
+      properties: { name: `tasks/${name}` },
+    }));
     files['extension.vsomanifest'] = strToU8(JSON.stringify({ contributions }));
     for (const [name, task] of Object.entries(tasks)) {
       const handlers = { Node24: { target: 'index.js' }, Node20_1: { target: 'index.js' } };
-      const json = { id: '6f1f1c1e-0000-4000-8000-000000000001', name, friendlyName: name, version: { Major: 1, Minor: 0, Patch: 0 }, execution: handlers, ...task.json };
+      const json = {
+        id: '6f1f1c1e-0000-4000-8000-000000000001',
+        name,
+        friendlyName: name,
+        version: { Major: 1, Minor: 0, Patch: 0 },
+        execution: handlers,
+        ...task.json,
+      };
       files[`tasks/${name}/${name}V1/task.json`] = strToU8(JSON.stringify(json));
       for (const [file, text] of Object.entries(task.files)) files[`tasks/${name}/${name}V1/${file}`] = strToU8(text);
     }
@@ -74,6 +89,7 @@ export class PipelineFixture {
 /** The one step of that name. */
 export function stepOf(report: PipelineReport, name: string): StepReport {
   const found = report.steps.filter((step) => step.name === name);
-  if (found.length !== 1 || !found[0]) throw new Error(`${found.length} steps are called ${name}: ${report.steps.map((step) => step.name).join(', ')}`);
+  if (found.length !== 1 || !found[0])
+    throw new Error(`${found.length} steps are called ${name}: ${report.steps.map((step) => step.name).join(', ')}`);
   return found[0];
 }
