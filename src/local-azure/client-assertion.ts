@@ -15,7 +15,8 @@ import type { FederatedCredential, Identity } from './world.ts';
 export type PublishedKeys = (issuer: string) => JSONWebKeySet | undefined;
 
 const DOCS = 'https://learn.microsoft.com/entra/workload-id/workload-identity-federation';
-const CHECK = 'Check your federated identity credential Subject, Audience and Issuer against the presented assertion.';
+const CHECK =
+  'Please check your federated identity credential Subject, Audience and Issuer against the presented assertion.';
 const SKEW_SECONDS = 300;
 
 /**
@@ -79,15 +80,29 @@ async function verifySignature(assertion: string, keys: JSONWebKeySet | undefine
       clockTolerance: Number.MAX_SAFE_INTEGER,
     });
   } catch (error) {
-    if (error instanceof errors.JWTExpired || error instanceof errors.JWTClaimValidationFailed) return;
-    throw new EntraError(50013, `Assertion failed signature validation. [Reason - ${signatureReason(error)}]`);
+    throw signatureError(error, assertion);
   }
 }
 
-function signatureReason(error: unknown): string {
-  if (error instanceof errors.JWKSNoMatchingKey) return 'The key was not found.';
-  if (error instanceof errors.JOSEAlgNotAllowed) return 'The signature algorithm is not supported.';
-  return 'The provided signature value did not match the expected signature value.';
+/** The unknown key as in azure-workload-identity issue 1232; which code the other two get in the service is not known. */
+function signatureError(error: unknown, assertion: string): EntraError {
+  if (error instanceof errors.JWKSNoMatchingKey) {
+    const { kid } = decodeProtectedHeader(assertion);
+    return new EntraError(
+      7000272,
+      `The certificate with identifier ${kid} used to sign the federated credential could not be found in the metadata of identity provider ${decodeJwt(assertion).iss}. Please validate that your Identity Provider's metadata exposes the key used to sign the incoming token.`,
+    );
+  }
+  if (error instanceof errors.JOSEAlgNotAllowed || error instanceof errors.JWSInvalid) {
+    return new EntraError(
+      700027,
+      'Client assertion contains an invalid signature. [Reason - The signature algorithm is not supported.]',
+    );
+  }
+  return new EntraError(
+    50013,
+    'Assertion failed signature validation. [Reason - The provided signature value did not match the expected signature value.]',
+  );
 }
 
 function checkTimes({ nbf, exp }: JWTPayload, now: number): void {
