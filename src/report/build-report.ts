@@ -2,7 +2,8 @@ import { commitUrl } from '#core/commit-url.ts';
 import type { Provenance } from '#core/provenance.ts';
 import type { Finding, RunOutcome, TaskState } from '#core/run.ts';
 import { indexDatasets } from './build-datasets.ts';
-import { buildCount, buildParameters, buildTasks, buildTime } from './build-tasks.ts';
+import { buildTasks } from './build-tasks.ts';
+import { buildCount, buildFrame, buildParameters, buildTime } from './build-values.ts';
 import { CAPS, cutText } from './caps.ts';
 import type {
   Cut,
@@ -35,7 +36,8 @@ export interface ReportFacts {
 /** The report of a run that ended, cut to {@link CAPS}; what was cut is counted in `cut`. */
 export function buildReport(outcome: RunOutcome, provenance: Provenance, facts: ReportFacts): Report {
   const datasets = indexDatasets(outcome.tasks);
-  const tasks = buildTasks(outcome.tasks, datasets, outcome.rootTaskId);
+  const { checkout } = provenance.source;
+  const tasks = buildTasks(outcome, datasets, checkout);
   const secrets = facts.secrets ?? [];
   return {
     schema: 'plumbline-report',
@@ -46,7 +48,7 @@ export function buildReport(outcome: RunOutcome, provenance: Provenance, facts: 
     pipeline: buildPipeline(provenance),
     counts: countStates(outcome),
     tasks,
-    findings: outcome.findings.slice(0, CAPS.findings).map(buildFinding),
+    findings: outcome.findings.slice(0, CAPS.findings).map((finding) => buildFinding(finding, checkout)),
     datasets: datasets.datasets,
     ...(facts.identity && { identity: buildIdentity(facts.identity) }),
     secrets: secrets.slice(0, CAPS.secrets).map(buildSecret),
@@ -70,6 +72,7 @@ function buildRun(outcome: RunOutcome, { runId, workflow }: ReportFacts): Report
     ...(outcome.rootTaskId !== undefined && { rootTaskId: cutText(outcome.rootTaskId, CAPS.name) }),
     state: outcome.state,
     verified: outcome.verified,
+    ...(outcome.summary && { summary: cutText(outcome.summary, CAPS.message) }),
     adopted: outcome.adopted,
     parameters: buildParameters(root?.parameters ?? {}),
     engine: { name: cutText(name, CAPS.name), ...(version && { version: cutText(version, CAPS.name) }) },
@@ -118,13 +121,15 @@ function countStates({ tasks }: RunOutcome): Partial<Record<TaskState, number>> 
   return counts;
 }
 
-function buildFinding({ severity, code, message, remedy, taskId }: Finding): ReportFinding {
+function buildFinding(finding: Finding, checkout: string | undefined): ReportFinding {
+  const { severity, code, message, remedy, taskId, frame } = finding;
   return {
     severity,
     code,
     message: cutText(message, CAPS.message),
     ...(remedy !== undefined && { remedy: cutText(remedy, CAPS.message) }),
     ...optionalText('taskId', taskId),
+    ...(frame && { frame: buildFrame(frame, checkout) }),
   };
 }
 

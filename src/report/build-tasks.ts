@@ -1,5 +1,6 @@
-import type { TaskFailure, TaskRecord, TaskState } from '#core/run.ts';
+import type { RunOutcome, TaskFailure, TaskRecord, TaskState } from '#core/run.ts';
 import type { DatasetIndex } from './build-datasets.ts';
+import { buildCount, buildFrame, buildParameters, buildTime } from './build-values.ts';
 import { CAPS, cutStart, cutText } from './caps.ts';
 import type { ReportFailure, ReportTask } from './schema.ts';
 
@@ -12,9 +13,9 @@ const WELL: readonly TaskState[] = ['done', 'complete'];
  * that did, and the root before all.
  */
 export function buildTasks(
-  tasks: readonly TaskRecord[],
+  { tasks, rootTaskId }: RunOutcome,
   datasets: DatasetIndex,
-  rootTaskId: string | undefined,
+  checkout: string | undefined,
 ): ReportTask[] {
   const urgency = ({ id, state }: TaskRecord) =>
     id === rootTaskId ? 0 : FIRST.includes(state) ? 1 : WELL.includes(state) ? 3 : 2;
@@ -22,7 +23,7 @@ export function buildTasks(
   const kept: { readonly index: number; readonly task: ReportTask }[] = [];
   let size = 0;
   for (const { task, index } of order.slice(0, CAPS.tasks)) {
-    const built = buildTask(task, datasets);
+    const built = buildTask(task, datasets, checkout);
     size += JSON.stringify(built).length;
     if (size > CAPS.tasksSize) break;
     kept.push({ index, task: built });
@@ -30,7 +31,7 @@ export function buildTasks(
   return kept.sort((a, b) => a.index - b.index).map(({ task }) => task);
 }
 
-function buildTask(task: TaskRecord, datasets: DatasetIndex): ReportTask {
+function buildTask(task: TaskRecord, datasets: DatasetIndex, checkout: string | undefined): ReportTask {
   const { module, failure, statusMessage, trackingUrl } = task;
   return {
     id: cutText(task.id, CAPS.name),
@@ -42,7 +43,7 @@ function buildTask(task: TaskRecord, datasets: DatasetIndex): ReportTask {
     startedAt: buildTime(task.startedAt),
     endedAt: buildTime(task.endedAt),
     attempts: buildCount(task.attempts),
-    ...(failure && { failure: buildFailure(failure) }),
+    ...(failure && { failure: buildFailure(failure, checkout) }),
     ...(statusMessage && { statusMessage: cutText(statusMessage, CAPS.message) }),
     ...(trackingUrl && { trackingUrl: cutText(trackingUrl, CAPS.name) }),
     inputs: datasets.positions(task.inputs),
@@ -50,33 +51,11 @@ function buildTask(task: TaskRecord, datasets: DatasetIndex): ReportTask {
   };
 }
 
-/** Public parameters, names and values cut. */
-export function buildParameters(parameters: Readonly<Record<string, string>>): Record<string, string> {
-  const entries = Object.entries(parameters).slice(0, CAPS.parameters);
-  return Object.fromEntries(
-    entries.map(([name, value]) => [cutText(name, CAPS.parameterValue), cutText(value, CAPS.parameterValue)]),
-  );
-}
-
-export function buildTime(ms: number | undefined): number | undefined {
-  return ms === undefined || !Number.isFinite(ms) ? undefined : Math.round(ms);
-}
-
-export function buildCount(count: number): number {
-  return Number.isSafeInteger(count) && count > 0 ? count : 0;
-}
-
-function buildFailure({ type, message, traceback, frame }: TaskFailure): ReportFailure {
+function buildFailure({ type, message, traceback, frame }: TaskFailure, checkout: string | undefined): ReportFailure {
   return {
     type: cutText(type, CAPS.name),
     message: cutText(message, CAPS.message),
     traceback: cutStart(traceback, CAPS.traceback),
-    ...(frame && {
-      frame: {
-        file: cutText(frame.file, CAPS.name),
-        line: buildCount(frame.line),
-        function: cutText(frame.function, CAPS.name),
-      },
-    }),
+    ...(frame && { frame: buildFrame(frame, checkout) }),
   };
 }

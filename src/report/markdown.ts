@@ -21,7 +21,7 @@ export function join(parts: readonly Markdown[], separator: string): Markdown {
  * ASCII punctuation that can begin markup, a mention, a link or an emoji inside a line of CommonMark, GFM or Azure DevOps.
  * What acts at the start of a line only (`-`, `+`, `=`, `1.`) needs none: no line starts with foreign text.
  */
-const PUNCTUATION = /[\\`*_{}[\]#!|~$:@]/g;
+const PUNCTUATION = /[\\`*_{}[\]#!|~$@]|:(?=\S)/g;
 /** Line ends of every kind, tabs and other white space: a cell is one line. */
 const BREAKS = /[\s\u0085\u2028\u2029]+/gu;
 /** What is not seen but acts: controls, directional marks and isolates, zero-width and tag characters. */

@@ -22,6 +22,7 @@ import {
   type ReportDataset,
   type ReportFailure,
   type ReportFinding,
+  type ReportFrame,
   type ReportPipeline,
   type ReportRun,
   type ReportSource,
@@ -84,6 +85,7 @@ const run = object<ReportRun>({
   rootTaskId: named,
   state: oneOf('succeeded', 'failed', 'cancelled', 'lost', 'deadline'),
   verified: oneOf('confirmed', 'unverifiable', 'refuted', 'unknown'),
+  summary: optional(text(CAPS.message)),
   adopted: flag,
   parameters,
   engine: object<ReportRun['engine']>({ name, version: named }),
@@ -121,11 +123,13 @@ const pipeline = object<ReportPipeline>({
   source,
 });
 
+const frame = object<ReportFrame>({ file: name, line: natural, function: name });
+
 const failure = object<ReportFailure>({
   type: name,
   message: text(CAPS.message),
   traceback: text(CAPS.traceback),
-  frame: optional(object<NonNullable<ReportFailure['frame']>>({ file: name, line: natural, function: name })),
+  frame: optional(frame),
 });
 
 const task = object<ReportTask>({
@@ -151,6 +155,7 @@ const finding = object<ReportFinding>({
   message: text(CAPS.message),
   remedy: optional(text(CAPS.message)),
   taskId: named,
+  frame: optional(frame),
 });
 
 const dataset = object<ReportDataset>({ namespace: name, name, type: name, role: oneOf(...DATASET_ROLES) });

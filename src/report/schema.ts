@@ -32,6 +32,8 @@ export interface ReportRun {
   readonly rootTaskId?: string | undefined;
   readonly state: RunOutcome['state'];
   readonly verified: RunOutcome['verified'];
+  /** The one sentence that says how it ended. */
+  readonly summary?: string | undefined;
   readonly adopted: boolean;
   /** Public parameters of the root task. */
   readonly parameters: Readonly<Record<string, string>>;
@@ -95,7 +97,14 @@ export interface ReportFailure {
   readonly message: string;
   /** The end of the traceback. */
   readonly traceback: string;
-  readonly frame?: { readonly file: string; readonly line: number; readonly function: string } | undefined;
+  readonly frame?: ReportFrame | undefined;
+}
+
+export interface ReportFrame {
+  /** Relative to the checkout when it lies there. */
+  readonly file: string;
+  readonly line: number;
+  readonly function: string;
 }
 
 export interface ReportFinding {
@@ -104,6 +113,7 @@ export interface ReportFinding {
   readonly message: string;
   readonly remedy?: string | undefined;
   readonly taskId?: string | undefined;
+  readonly frame?: ReportFrame | undefined;
 }
 
 /**

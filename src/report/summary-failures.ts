@@ -1,7 +1,7 @@
 import { formatDuration } from '#core/duration.ts';
 import { CAPS } from './caps.ts';
 import { codeBlock, inline, join, type Markdown, md, table } from './markdown.ts';
-import type { Report, ReportFinding, ReportTask } from './schema.ts';
+import type { Report, ReportFinding, ReportFrame, ReportTask } from './schema.ts';
 import { taskLabel } from './task-label.ts';
 import { trusted } from './trusted.ts';
 
@@ -25,9 +25,9 @@ function findingTable(findings: readonly ReportFinding[]): Markdown[] {
   const errorsFirst = [...findings].sort((a, b) => a.severity.localeCompare(b.severity));
   const rows = errorsFirst
     .slice(0, CAPS.summaryFindings)
-    .map(({ severity, code, message, remedy }) => [
+    .map(({ severity, code, message, remedy, frame }) => [
       severity === 'error' ? md`❌ error` : md`⚠️ warning`,
-      join([inline(message, LINE), inline(remedy ?? '', LINE)], '<br>'),
+      join([inline(message, LINE), place(frame), inline(remedy ?? '', LINE)], '<br>'),
       inline(code, LINE),
     ]);
   const left = more(findings.length - rows.length, 'findings');
@@ -37,9 +37,8 @@ function findingTable(findings: readonly ReportFinding[]): Markdown[] {
 function failureBlock(task: ReportTask): Markdown[] {
   const { failure, startedAt, endedAt, attempts } = task;
   if (!failure) return [];
-  const where = failure.frame;
   const facts = [
-    where ? md`at ${inline(`${where.file}:${where.line}`, LINE)} in ${inline(where.function, LINE)}` : md``,
+    place(failure.frame),
     startedAt !== undefined && endedAt !== undefined
       ? md`after ${trusted(formatDuration(Math.max(0, endedAt - startedAt)))}`
       : md``,
@@ -51,6 +50,10 @@ function failureBlock(task: ReportTask): Markdown[] {
     join(facts, ' · '),
     failure.traceback.trim() ? codeBlock(failure.traceback, CAPS.summaryTracebackLines, LINE) : md``,
   ];
+}
+
+function place(frame: ReportFrame | undefined): Markdown {
+  return frame ? md`at ${inline(`${frame.file}:${frame.line}`, LINE)} in ${inline(frame.function, LINE)}` : md``;
 }
 
 function section(title: string, blocks: readonly Markdown[]): Markdown[] {

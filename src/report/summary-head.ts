@@ -22,6 +22,7 @@ export function summaryHead(report: Report): Markdown[] {
   ];
   return [
     md`## ${trusted(sign)} ${inline(run.workflow, MAX)} ${trusted(words)} · ${duration(run.endedAt - run.startedAt)}`,
+    ...(run.summary ? [md`**How it ended:** ${inline(run.summary, CAPS.summaryLine)}`] : []),
     md`**${whatRan(report)}**${run.adopted ? md` The run had ended before this attempt looked at it; nothing was started.` : md``}`,
     trusted(VERIFIED_SENTENCES[run.verified]),
     table([md`Workflow`, join([label, engine], ' · ')], facts),

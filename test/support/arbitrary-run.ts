@@ -73,11 +73,12 @@ export const hostileText: fc.Arbitrary<string> = fc.oneof(
 
 const time = fc.oneof(fc.integer({ min: 0, max: 4_102_444_800_000 }), fc.double(), fc.constant(8.64e15));
 const dataset = fc.record({ namespace: hostileText, name: hostileText, type: hostileText });
+const frame = fc.record({ file: hostileText, line: fc.nat(), function: hostileText });
 const failure = fc.record({
   type: hostileText,
   message: hostileText,
   traceback: hostileText,
-  frame: fc.option(fc.record({ file: hostileText, line: fc.nat(), function: hostileText }), { nil: undefined }),
+  frame: fc.option(frame, { nil: undefined }),
 });
 
 function arbitraryTask(ids: readonly string[], index: number): fc.Arbitrary<TaskRecord> {
@@ -106,6 +107,7 @@ const finding: fc.Arbitrary<Finding> = fc.record({
   message: hostileText,
   remedy: fc.option(hostileText, { nil: undefined }),
   taskId: fc.option(hostileText, { nil: undefined }),
+  frame: fc.option(frame, { nil: undefined }),
 });
 
 /** Any outcome that the types allow, cycles and dangling dependencies included; task ids are distinct. */
@@ -114,6 +116,7 @@ export const arbitraryOutcome: fc.Arbitrary<RunOutcome> = fc
   .chain((ids) =>
     fc.record({
       state: fc.constantFrom('succeeded', 'failed', 'cancelled', 'lost', 'deadline'),
+      summary: fc.option(hostileText, { nil: undefined }),
       verified: fc.constantFrom('confirmed', 'unverifiable', 'refuted', 'unknown'),
       rootTaskId: fc.option(fc.oneof(fc.constantFrom(...ids), hostileText), { nil: undefined }),
       tasks: fc.tuple(...ids.map((_, index) => arbitraryTask(ids, index))),

@@ -75,6 +75,7 @@ export function goldenReports(): Readonly<Record<string, Report>> {
         verified: 'unknown',
         rootTaskId: undefined,
         tasks: [],
+        summary: 'DailyReport cannot be followed any more',
         findings: [
           {
             severity: 'error',

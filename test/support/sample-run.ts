@@ -61,8 +61,8 @@ export function failedRun(): RunOutcome {
           type: 'ValueError',
           message: "refund of order '4711' is larger than the order",
           traceback:
-            'Traceback (most recent call last):\n  File "/opt/venv/lib/python3.12/site-packages/luigi/worker.py", line 203, in run\n    new_deps = self._run_get_new_deps()\n  File "/agent/_work/1/s/sales/refunds.py", line 42, in run\n    check(row)\n  File "/agent/_work/1/s/sales/refunds.py", line 17, in check\n    raise ValueError(f"refund of order {row.order!r} is larger than the order")\nValueError: refund of order \'4711\' is larger than the order\n',
-          frame: { file: '/agent/_work/1/s/sales/refunds.py', line: 17, function: 'check' },
+            'Traceback (most recent call last):\n  File "/opt/venv/lib/python3.12/site-packages/luigi/worker.py", line 203, in run\n    new_deps = self._run_get_new_deps()\n  File "/home/vsts/work/1/s/sales/refunds.py", line 42, in run\n    check(row)\n  File "/home/vsts/work/1/s/sales/refunds.py", line 17, in check\n    raise ValueError(f"refund of order {row.order!r} is larger than the order")\nValueError: refund of order \'4711\' is larger than the order\n',
+          frame: { file: '/home/vsts/work/1/s/sales/refunds.py', line: 17, function: 'check' },
         },
       }),
       sampleTask('Orders_2026_11_20_cc', {
@@ -77,6 +77,7 @@ export function failedRun(): RunOutcome {
       }),
       sampleTask('Rates_ee', { ...idle, state: 'missing', parameters: {}, outputs: [file('/data/rates-eu.json')] }),
     ],
+    summary: 'DailyReport(date=2026-11-20) failed: tasks of it failed',
     findings: [
       {
         severity: 'error',
@@ -105,6 +106,7 @@ export function succeededRun(): RunOutcome {
   return {
     ...failedRun(),
     state: 'succeeded',
+    summary: 'DailyReport(date=2026-11-20) succeeded: its root task is complete',
     verified: 'confirmed',
     tasks: [
       sampleTask('DailyReport_2026_11_20_aa', {

@@ -43,7 +43,7 @@ describe('renderSummary', () => {
     const states = (...given: readonly ('done' | 'complete' | 'failed')[]) => {
       const tasks = given.map((state, index) => sampleTask(`T_${index}`, { state }));
       const run = given.includes('failed') ? failedRun() : succeededRun();
-      return renderSummary(buildReport({ ...run, tasks }, sampleProvenance(), sampleFacts())).split('\n')[2];
+      return renderSummary(buildReport({ ...run, tasks }, sampleProvenance(), sampleFacts())).split('\n')[4];
     };
     assert.equal(states('complete', 'complete'), '**Nothing had to run: 2 tasks were already complete.**');
     assert.equal(states('done', 'done'), '**2 of 2 tasks had to run: 2 done.**');

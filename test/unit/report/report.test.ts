@@ -102,6 +102,19 @@ describe('buildReport', () => {
     assert.doesNotMatch(json, /@|Mateo/);
   });
 
+  it('names a file of the checkout as the repository does, on any platform, and no other', () => {
+    const place = (file: string, checkout: string) => {
+      const finding = { severity: 'error' as const, code: 'ERR_MODULE_IMPORT' as const, message: 'm' };
+      const outcome = { ...failedRun(), findings: [{ ...finding, frame: { file, line: 1, function: 'f' } }] };
+      const provenance = { ...sampleProvenance(), source: { checkout } };
+      return buildReport(outcome, provenance, sampleFacts()).findings[0]?.frame?.file;
+    };
+    assert.equal(place('/home/vsts/work/1/s/sales/a.py', '/home/vsts/work/1/s'), 'sales/a.py');
+    assert.equal(place('D:\\a\\1\\s\\sales\\a.py', 'D:\\a\\1\\s'), 'sales/a.py');
+    assert.equal(place('/home/vsts/work/1/sales/a.py', '/home/vsts/work/1/s'), '/home/vsts/work/1/sales/a.py');
+    assert.equal(place('/usr/lib/python3/a.py', '/home/vsts/work/1/s'), '/usr/lib/python3/a.py');
+  });
+
   it('keeps the end of a traceback', () => {
     const failure = { type: 'E', message: 'm', traceback: `${'frame\n'.repeat(5_000)}E: m` };
     const outcome = { ...failedRun(), tasks: [sampleTask('T', { state: 'failed', failure })] };
