@@ -17,12 +17,12 @@ export const stopLeftovers: Step = async (host) => {
     host.issue({ type: 'warning', message });
     return { result: 'SucceededWithIssues', message };
   }
-  const message = stopped ? 'The run was still going and has been stopped.' : leftBehind(found); none is now.`;
+  const message = stopped ? 'The run was still going and has been stopped.' : leftBehind(found);
   host.log.info(message);
   return { result: 'Succeeded', message };
 };
 
 function leftBehind(found: number): string {
   if (found === 0) return 'The run has left no process behind.';
-  return `$found$found === 1 ? 'process' : 'processes'that the run had left behind ended.`;
+  return `${found} ${found === 1 ? 'process' : 'processes'} that the run had left behind ended.`;
 }
