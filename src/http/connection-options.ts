@@ -1,8 +1,10 @@
 import * as http from 'node:http';
 import * as https from 'node:https';
+import type * as net from 'node:net';
 import { HttpProxyAgent } from 'http-proxy-agent';
 import { HttpsProxyAgent } from 'https-proxy-agent';
 import type { NetworkSettings } from '#core/network.ts';
+import { ProxyRefused } from './proxy-refused.ts';
 import { proxyFor } from './proxy-route.ts';
 import { trustOf } from './trust.ts';
 
@@ -34,6 +36,20 @@ function agentsOf(network: NetworkSettings): Map<string, http.Agent> {
 function newAgent(proxy: URL | undefined, secure: boolean, keepAlive: boolean, network: NetworkSettings): http.Agent {
   if (proxy === undefined) return secure ? new https.Agent({ keepAlive }) : new http.Agent({ keepAlive });
   const trust = proxy.protocol === 'https:' ? trustOf(network) : {};
-  if (secure) return new HttpsProxyAgent(proxy, { keepAlive, ...trust });
+  if (secure) return new TunnelAgent(proxy, { keepAlive, ...trust });
   return new HttpProxyAgent(proxy, { keepAlive, ...trust });
+}
+
+/** HttpsProxyAgent replays a refusal of the proxy as if the target had answered; here it is an error. */
+class TunnelAgent extends HttpsProxyAgent<string> {
+  override async connect(...[request, options]: Parameters<HttpsProxyAgent<string>['connect']>): Promise<net.Socket> {
+    let status = 200;
+    request.once('proxyConnect', (answer: { statusCode: number }) => {
+      status = answer.statusCode;
+    });
+    const socket = await super.connect(request, options);
+    if (status === 200) return socket;
+    socket.destroy();
+    throw new ProxyRefused(status);
+  }
 }

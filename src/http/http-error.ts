@@ -1,5 +1,6 @@
 import { type ErrorCode, type ErrorFacts, PlumblineError } from '#core/errors.ts';
 import type { NetworkSettings } from '#core/network.ts';
+import { ProxyRefused } from './proxy-refused.ts';
 
 /** What an error message says of a request: never its query, user info, headers or body. */
 export interface RequestName {
@@ -37,9 +38,9 @@ export function nameOf({ method, url }: RequestName): string {
 export function networkError(request: RequestName, cause: unknown, network: NetworkSettings): PlumblineError {
   const code = codeOf(cause);
   const why = cause instanceof Error ? cause.message || code : String(cause);
-  return httpError('ERR_HTTP_NETWORK', request, `${why || 'the connection failed'}`, {
+  return httpError('ERR_HTTP_NETWORK', request, why || 'the connection failed', {
     cause,
-    remedy: remedyFor(code, request.url.hostname, network),
+    remedy: networkRemedy(cause, request.url.hostname, network),
     details: { systemCode: code },
   });
 }
@@ -54,18 +55,6 @@ export function timeoutError(request: RequestName, timeoutMs: number): Plumbline
   return httpError('ERR_HTTP_TIMEOUT', request, `no complete answer within ${timeoutMs / 1_000} s`, {
     remedy: `Check that '${request.url.hostname}' answers from this machine, and the proxy if there is one.`,
     details: { timeoutMs },
-  });
-}
-
-/** The proxy itself refused; the target never saw the request. */
-export function proxyRefusedError(request: RequestName, status: number): PlumblineError {
-  const remedy =
-    status === 407
-      ? "Give the agent the proxy's user name and password (`config --proxyusername --proxypassword`)."
-      : `Ask for '${request.url.hostname}' to be allowed on the proxy, or add it to the agent's proxy bypass list.`;
-  return httpError('ERR_HTTP_NETWORK', request, `the proxy answered ${status} to CONNECT`, {
-    remedy,
-    details: { systemCode: 'PROXY_REFUSED', proxyStatus: status },
   });
 }
 
@@ -86,12 +75,21 @@ function codeOf(cause: unknown): string {
   return cause instanceof Error && 'code' in cause ? String(cause.code) : '';
 }
 
-function remedyFor(code: string, host: string, network: NetworkSettings): string | undefined {
+/** What the user can do about a failed connection to `host`, as far as the error tells. */
+export function networkRemedy(cause: unknown, host: string, network: NetworkSettings): string | undefined {
+  const code = codeOf(cause);
+  if (cause instanceof ProxyRefused) return proxyRemedy(cause, host);
   if (CERTIFICATE_CODES.has(code)) return certificateRemedy(host, network);
   if (code === 'ENOTFOUND' || code === 'EAI_AGAIN')
     return `Check the name '${host}' and, behind a proxy, that the agent is configured with it (\`config --proxyurl\`).`;
   if (code === '') return undefined;
   return `Check that '${host}' can be reached from this machine, and the proxy if there is one.`;
+}
+
+function proxyRemedy({ status }: ProxyRefused, host: string): string {
+  if (status === 407)
+    return "Give the agent the proxy's user name and password (`config --proxyusername --proxypassword`).";
+  return `Ask for '${host}' to be allowed on the proxy, or add it to the agent's proxy bypass list.`;
 }
 
 function certificateRemedy(host: string, { skipVerification }: NetworkSettings): string {

@@ -5,7 +5,7 @@ import { PlumblineError } from '#core/errors.ts';
 import type { NetworkSettings } from '#core/network.ts';
 import { connectionOptions } from './connection-options.ts';
 import type { HttpRequest } from './http.ts';
-import { bodyError, networkError, proxyRefusedError, type RequestName, timeoutError } from './http-error.ts';
+import { bodyError, networkError, type RequestName, timeoutError } from './http-error.ts';
 import { HttpResponse } from './http-response.ts';
 import { IDEMPOTENT_METHODS } from './retry.ts';
 
@@ -51,10 +51,6 @@ function exchange(
     const send = name.url.protocol === 'https:' ? https.request : http.request;
     const request = send(name.url, options, resolve);
     request.once('error', reject);
-    // https-proxy-agent replays a refusal of the proxy as if the target had answered.
-    request.once('proxyConnect', ({ statusCode }: { statusCode: number }) => {
-      if (statusCode !== 200) request.destroy(proxyRefusedError(name, statusCode));
-    });
     request.end(wanted.body);
   });
 }

@@ -13,7 +13,11 @@ function steppedClock(): Clock & { tick(): Promise<void> } {
   let now = Date.now();
   let wake: (() => void) | undefined;
   let asleep: (() => void) | undefined;
-  const sleeping = () => new Promise<void>((resolve) => (wake ? resolve() : (asleep = resolve)));
+  const sleeping = () =>
+    new Promise<void>((resolve) => {
+      if (wake) resolve();
+      else asleep = resolve;
+    });
   return {
     now: () => now,
     sleep: (ms, signal) =>
