@@ -12,7 +12,8 @@ import type { PipelineReport } from '#local-pipeline/pipeline-report.ts';
 import { plainProgress } from '#local-pipeline/plain-progress.ts';
 import { PipelineFileError } from '#local-pipeline/position.ts';
 import { runPipeline } from '#local-pipeline/run-pipeline.ts';
-import { BUILD, ROOT } from './repository.ts';
+import { packageExtension } from './package-extension.ts';
+import { ROOT } from './repository.ts';
 
 const NOTHING_RAN = 64;
 const EXIT = { Succeeded: 0, SucceededWithIssues: 0, Skipped: 0, Failed: 1, Canceled: 2 } as const;
@@ -53,13 +54,13 @@ async function openAzure(file: string): Promise<LocalAzure> {
 }
 
 async function runWith(args: LocalArguments, services: LocalAzure | undefined): Promise<PipelineReport> {
-  const vsix = join(BUILD, 'plumbline.vsix');
+  const vsix = await packageExtension();
   const view = process.stdout.isTTY ? liveTable(process.stdout) : plainProgress(process.stdout);
   const interrupt = interrupts();
   try {
     return await runPipeline({
       file: args.file,
-      vsix: existsSync(vsix) ? vsix : undefined,
+      vsix,
       out: args.out === undefined ? mkdtempSync(join(tmpdir(), 'plumbline-local-')) : resolve(args.out),
       nodes: installedNodeBinaries(join(ROOT, 'node_modules')),
       node: args.node,
