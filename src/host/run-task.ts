@@ -14,6 +14,8 @@ const CANCEL_SIGNALS = ['SIGINT', 'SIGTERM', 'SIGBREAK'] as const;
  * A failed task exits with 0: for the agent any other status is an infrastructure failure.
  */
 export async function runTask(step: Step): Promise<void> {
+  // Deprecations inside packages concern us, not the person who reads the log.
+  process.noDeprecation = true;
   const host = azurePipelinesHost();
   const controller = new AbortController();
   for (const name of CANCEL_SIGNALS) process.on(name, () => controller.abort(new Error(`The agent sent ${name}.`)));

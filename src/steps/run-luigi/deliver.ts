@@ -1,13 +1,15 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { PlumblineError } from '#core/errors.ts';
+import { azureDevOpsRecords } from '#azure-devops/run-records.ts';
+import { asPlumblineError } from '#core/errors.ts';
 import type { Host } from '#core/host.ts';
 import { PRODUCT_VERSION } from '#core/product-version.ts';
 import type { Provenance } from '#core/provenance.ts';
-import type { RunOutcome, RunRef, TaskState } from '#core/run.ts';
+import type { Finding, RunOutcome, RunRef, TaskState } from '#core/run.ts';
 import { describeLineage } from '#lineage/describe-lineage.ts';
 import { encodeLineage } from '#lineage/encode-lineage.ts';
 import { writeLineageFile } from '#lineage/lineage-file.ts';
+import { type Publication, publishReport } from '#publish/publish-report.ts';
 import { buildReport } from '#report/build-report.ts';
 import { renderSummary } from '#report/render-summary.ts';
 import type { Cut, LineageReceipt, Report } from '#report/schema.ts';
@@ -23,6 +25,10 @@ export interface Delivery {
   readonly signal: AbortSignal;
 }
 
+/** A cancelled step is killed 10 s after the agent's first signal; stopping the run comes first and takes most of it. */
+const CANCELLED_PUBLISH_MS = 2_000;
+const PUBLISH_MS = 120_000;
+
 const FAILED: ReadonlySet<TaskState> = new Set(['failed', 'died', 'disabled', 'unschedulable']);
 
 /**
@@ -30,11 +36,7 @@ const FAILED: ReadonlySet<TaskState> = new Set(['failed', 'died', 'disabled', 'u
  * lineage, tags and properties on the pipeline run.
  * @returns what could not be delivered; the run itself is not touched by it
  */
-export async function deliver(
-  ref: RunRef,
-  outcome: RunOutcome,
-  delivery: Delivery,
-): Promise<readonly PlumblineError[]> {
+export async function deliver(ref: RunRef, outcome: RunOutcome, delivery: Delivery): Promise<readonly Finding[]> {
   const { host, provenance } = delivery;
   const folder = join(stateDirectory(host), 'reports', ref.id);
   await mkdir(folder, { recursive: true, mode: 0o700 });
@@ -53,7 +55,21 @@ export async function deliver(
     runUrl: provenance.run.url,
   };
   for (const [name, value] of Object.entries(outputs)) host.setOutput(name, value);
-  return [];
+  const attached = delivery.inputs.lineage === 'run' ? lineage?.text : undefined;
+  return publish({ report, summary, lineage: attached }, delivery);
+}
+
+async function publish(publication: Publication, { host, signal }: Delivery): Promise<readonly Finding[]> {
+  const system = host.connections.system();
+  if (system === undefined) return [];
+  const deadline = AbortSignal.timeout(signal.aborted ? CANCELLED_PUBLISH_MS : PUBLISH_MS);
+  try {
+    const { network, variable } = host;
+    return await publishReport(publication, azureDevOpsRecords({ system, network, variable, signal: deadline }));
+  } catch (thrown) {
+    const { code, message, remedy } = asPlumblineError(thrown);
+    return [{ severity: 'warning', code, message, remedy }];
+  }
 }
 
 interface KeptLineage {

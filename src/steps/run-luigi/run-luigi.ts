@@ -106,7 +106,7 @@ async function conclude(ref: RunRef, outcome: RunOutcome, surroundings: Surround
   const { host, signal, provenance } = surroundings;
   for (const issue of issuesOf(outcome.findings, provenance.source)) host.issue(issue);
   const undelivered = await deliver(ref, outcome, surroundings);
-  for (const error of undelivered) host.issue({ type: 'warning', message: error.message, code: error.code });
+  for (const issue of issuesOf(undelivered, provenance.source)) host.issue(issue);
   const message = outcome.summary ?? `The run ended as ${outcome.state}.`;
   host.log.info(message);
   if (outcome.state !== 'succeeded') return { result: signal.aborted ? 'Canceled' : 'Failed', message };
