@@ -2,6 +2,7 @@ import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, r
 import { basename, resolve } from 'node:path';
 import { bundleTask, entriesOf, type TaskFile } from './bundle-task.ts';
 import { BUILD, contentHash, filesUnder, productVersion, ROOT, readJson } from './repository.ts';
+import { thirdPartyNotices } from './third-party-notices.ts';
 
 /** Everything that goes into the extension or decides how. */
 const SOURCES = [
@@ -14,7 +15,12 @@ const SOURCES = [
   'docs/marketplace.md',
   'LICENSE',
 ];
-const TOOLS = ['scripts/build-extension.ts', 'scripts/bundle-task.ts', 'scripts/repository.ts'];
+const TOOLS = [
+  'scripts/build-extension.ts',
+  'scripts/bundle-task.ts',
+  'scripts/third-party-notices.ts',
+  'scripts/repository.ts',
+];
 
 /** `build/extension` and what each task's files hold, by the task's folder. */
 export interface BuiltExtension {
@@ -44,6 +50,7 @@ export async function buildExtension(): Promise<BuiltExtension> {
   try {
     for (const task of taskFolders()) tasks[task] = await stageTask(task, partial);
     stageManifest(partial);
+    writeFileSync(resolve(partial, 'THIRD-PARTY-NOTICES.txt'), thirdPartyNotices(inputsOf(tasks)));
     rmSync(record, { force: true });
     rmSync(folder, { recursive: true, force: true });
     renameSync(partial, folder);
@@ -52,6 +59,10 @@ export async function buildExtension(): Promise<BuiltExtension> {
   }
   writeFileSync(record, JSON.stringify({ tasks, hash }));
   return { folder, tasks, hash };
+}
+
+function inputsOf(tasks: BuiltExtension['tasks']): string[] {
+  return Object.values(tasks).flatMap((files) => files.flatMap(({ inputs }) => inputs));
 }
 
 /** Folders of `tasks/`, e.g. `RunLuigiV1`. */

@@ -43,7 +43,13 @@ export async function bundleTask(taskFolder: string, entries: readonly string[],
   const lazy = new Map<string, string>();
   const bundleOne = async (source: string, name: string, kind: TaskFile['kind']) => {
     const outfile = resolve(outputFolder, name);
-    const result = await build({ ...COMMON, ...STYLE, entryPoints: [source], outfile, plugins: [splitDynamic(lazy)] });
+    const result = await build({
+      ...COMMON,
+      ...STYLE,
+      entryPoints: [source],
+      outfile,
+      plugins: [splitDynamic(lazy), englishOnly],
+    });
     const file = { name, kind, source: relative(ROOT, source), ...contents(result.metafile) };
     if (kind === 'lazy') refuseCopies(file);
     files.push(file);
@@ -87,6 +93,18 @@ function splitDynamic(lazy: Map<string, string>): Plugin {
     },
   };
 }
+
+/** task-lib carries its own messages in ten languages, 60 kB that every step would read; ours are in English only. */
+const englishOnly: Plugin = {
+  name: 'english-only',
+  setup({ onLoad }) {
+    onLoad({ filter: /[\\/]azure-pipelines-task-lib[\\/]lib-resource\.js$/ }, async ({ path }) => {
+      const { default: resource } = (await import(path)) as { default: { readonly messages: object } };
+      const kept = { messages: resource.messages, localizedMessages: {} };
+      return { contents: `module.exports = ${JSON.stringify(kept)};`, loader: 'js' };
+    });
+  },
+};
 
 /** `#secrets/key-vault.ts` → `secrets-key-vault.js`; `azure-devops-node-api/BuildApi.js` → `azure-devops-node-api-BuildApi.js`. */
 function lazyName(specifier: string, path: string): string {
