@@ -21,6 +21,9 @@ function line({ task }: TreeRow, name: string, width: number): string {
   return `  ${sign} ${name.padEnd(width)}  ${words}${duration(task)}`;
 }
 
+/** Tasks of an example take milliseconds; the summary rounds them away. */
 function duration({ startedAt, endedAt }: ReportTask): string {
-  return startedAt === undefined || endedAt === undefined ? '' : `  ${formatDuration(endedAt - startedAt)}`;
+  if (startedAt === undefined || endedAt === undefined) return '';
+  const ms = endedAt - startedAt;
+  return `  ${ms < 1_000 ? `${Math.round(ms)} ms` : formatDuration(ms)}`;
 }
