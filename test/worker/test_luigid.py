@@ -2,11 +2,12 @@
 
 import socket
 import subprocess
+import sys
 import time
 import urllib.request
 
 import pytest
-from conftest import LIMIT, PYTHON
+from conftest import LIMIT
 
 
 @pytest.fixture
@@ -22,7 +23,7 @@ def luigid(tmp_path_factory):
             port = free.getsockname()[1]
         command = "import sys; from luigi.cmdline import luigid; luigid(sys.argv[1:])"
         process = subprocess.Popen(
-            [PYTHON, "-c", command, "--address", "127.0.0.1", "--port", str(port), "--state-path", str(home / "state")],
+            [sys.executable, "-c", command, "--address", "127.0.0.1", "--port", str(port), "--state-path", str(home / "state")],
             cwd=home,
             stdout=subprocess.DEVNULL,
             stderr=(home / "log").open("wb"),
@@ -115,4 +116,5 @@ def test_a_luigid_that_dies_during_the_run(run, folder, luigid):
         f"            if 'luigid' in line and '{port}' in line.split(chr(0)): os.kill(int(pid), 9)\n"
     )
     ended = run("kills", "Kills", scheduler=url)
-    assert ended.status == 40 and ended.one("aborted")["type"] == "RPCError", ended.describe()
+    # Which call meets the dead end first, and with which error, is chance.
+    assert ended.status == 40 and ended.one("aborted")["type"] in ("RPCError", "ConnectionResetError"), ended.describe()

@@ -36,7 +36,7 @@ def test_every_kind_of_value(run):
     assert seen["day"] == "datetime.date(2026, 2, 3)" and "GREEN" in seen["colour"] and seen["maybe"] == "None"
 
 
-@pytest.mark.parametrize("text", ["--workers=9", "-h", "a b", "ünïcode", "##vso[x]y", "line\nline", "\udc80", "'\"\\"])
+@pytest.mark.parametrize("text", ["--workers=9", "-h", "ünï\udc80 ##vso[x]y\nline '\"\\"])
 def test_texts_that_an_argument_parser_would_mistake(run, text):
     assert ast.literal_eval(values(run("parameters", "Typed", {"text": text}))["text"]) == text
 

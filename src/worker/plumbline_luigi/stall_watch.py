@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from plumbline_luigi.events import EventLog
 
 QUIET = 2.0
-STUCK = 5.0
+STUCK = 3.0
 LOOK_EVERY = 1.0
 EXIT_TASK_FAILED = 30
 
