@@ -13,6 +13,8 @@ export interface ProcessRequest {
   /** Stops to wait for the process without ending it (`task.complete` with `done=true`). */
   readonly release?: AbortSignal;
   readonly grace?: CancelGrace;
+  /** A cancel ends the process and its children at once. */
+  readonly endsAtOnce?: boolean;
 }
 
 export interface CancelGrace {
@@ -95,6 +97,7 @@ function cancelLadder(
     for (const timer of timers) clearTimeout(timer);
   };
   const cancel = () => {
+    if (endsAtOnce) return endGroup(child);
     child.kill('SIGINT');
     timers.push(setTimeout(() => child.kill('SIGTERM'), grace.sigintMs));
     timers.push(setTimeout(() => child.kill('SIGKILL'), grace.sigintMs + grace.sigtermMs));
@@ -103,6 +106,10 @@ function cancelLadder(
   if (signal.aborted) cancel();
   ended.then(disarm, disarm);
   return disarm;
+}
+
+function endGroup({ pid }: ChildProcess): void {
+  if (pid !== undefined) process.kill(-pid, 'SIGKILL');
 }
 
 function aborted(signal: AbortSignal | undefined): Promise<true> {

@@ -16,6 +16,8 @@ export interface ProgressView {
 }
 
 const REDRAW_MS = 100;
+/** The last drawing may be higher than the terminal: nothing is drawn over it. */
+const TASKS_AT_THE_END = 40;
 const FRAMES = ['⠋', '⠙', '⠸', '⠴', '⠦', '⠇'];
 const MARKS: Readonly<Record<Exclude<RowState, 'running'>, string>> = {
   waiting: '·',
@@ -31,15 +33,14 @@ export function liveTable(terminal: Terminal, now: () => number = Date.now): Pro
   const model = new ProgressModel();
   let drawn = 0;
   let frame = 0;
-  const draw = (above = '', most = tasksThatFit(terminal)) => {
+  const show = (above: string, rows: readonly ProgressRow[]) => {
     frame += 1;
-    const lines = fit(model.rows(now(), most), terminal).map((row) => format(row, frame, terminal.columns || 80));
-    terminal.write(
-      `${drawn > 0 ? `\u001b[${drawn}A` : ''}\r\u001b[J${above}${lines.map((line) => `${line}\n`).join('')}`,
-    );
+    const lines = rows.map((row) => `${format(row, frame, terminal.columns || 80)}\n`);
+    terminal.write(`${drawn > 0 ? `\u001b[${drawn}A` : ''}\r\u001b[J${above}${lines.join('')}`);
     drawn = lines.length;
   };
-  const timer = setInterval(draw, REDRAW_MS);
+  const draw = (above = '') => show(above, fit(model.rows(now(), tasksThatFit(terminal)), terminal));
+  const timer = setInterval(() => draw(), REDRAW_MS);
   timer.unref();
   return {
     listener: (event) => {
@@ -49,7 +50,7 @@ export function liveTable(terminal: Terminal, now: () => number = Date.now): Pro
     },
     close: () => {
       clearInterval(timer);
-      draw();
+      show('', model.rows(now(), TASKS_AT_THE_END));
     },
   };
 }

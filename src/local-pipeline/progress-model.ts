@@ -95,9 +95,21 @@ function detailRows({ details }: StepRecord, now: number, most: number): Progres
 }
 
 function detailRow(detail: DetailRecord, now: number): ProgressRow {
+  const { name, currentOperation = '' } = detail;
   const state = detailState(detail);
-  const start = Date.parse(detail.startTime ?? '');
-  const end = detail.finishTime === undefined ? now : Date.parse(detail.finishTime);
-  const durationMs = state === 'waiting' || Number.isNaN(end - start) ? undefined : Math.max(end - start, 0);
-  return { depth: 2, state, text: detail.name, durationMs, note: detail.currentOperation ?? '' };
+  return {
+    depth: 2,
+    state,
+    text: name,
+    durationMs: duration(detail, state, now),
+    note: currentOperation === name ? '' : currentOperation,
+  };
+}
+
+/** Unknown for a task that has not begun, and for one that was over when it was first heard of. */
+function duration({ startTime = '', finishTime }: DetailRecord, state: RowState, now: number): number | undefined {
+  if (state === 'waiting' || (state !== 'running' && finishTime === undefined)) return undefined;
+  const end = finishTime === undefined ? now : Date.parse(finishTime);
+  const ms = end - Date.parse(startTime);
+  return Number.isNaN(ms) ? undefined : Math.max(ms, 0);
 }

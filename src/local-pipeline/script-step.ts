@@ -3,7 +3,7 @@ import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { runProcess } from './agent-process.ts';
 import type { ScriptStep } from './pipeline-model.ts';
-import { cancelGrace, lineSink, type StepExecution } from './step-execution.ts';
+import { lineSink, type StepExecution } from './step-execution.ts';
 import { scriptEnvironment } from './task-environment.ts';
 import { expandEnvironment } from './task-step.ts';
 
@@ -27,7 +27,8 @@ export async function scriptStep(step: ScriptStep, execution: StepExecution): Pr
     },
     signal,
     release: released,
-    grace: cancelGrace(job.variables),
+    // The Node process that runs scripts on an agent dies of SIGINT, and its shell gets no signal at all.
+    endsAtOnce: true,
   });
   if (outcome.cancelled) return;
   if (step.failOnStderr && errors.seen) {
