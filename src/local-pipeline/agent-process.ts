@@ -89,7 +89,7 @@ function abandonPipes(child: ChildProcess, resolve: () => void): void {
 function cancelLadder(
   child: ChildProcess,
   ended: Promise<void>,
-  { signal, grace = DEFAULT_GRACE }: ProcessRequest,
+  { signal, grace = DEFAULT_GRACE, endsAtOnce }: ProcessRequest,
 ): () => void {
   const timers: NodeJS.Timeout[] = [];
   const disarm = () => {
@@ -109,7 +109,11 @@ function cancelLadder(
 }
 
 function endGroup({ pid }: ChildProcess): void {
-  if (pid !== undefined) process.kill(-pid, 'SIGKILL');
+  try {
+    if (pid !== undefined) process.kill(-pid, 'SIGKILL');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+  }
 }
 
 function aborted(signal: AbortSignal | undefined): Promise<true> {
