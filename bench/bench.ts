@@ -1,0 +1,18 @@
+// npm run bench [-- --json] [-- NAME…]: every figure as a ratio to a peer measured in the same run.
+import { parseArgs } from 'node:util';
+import { endOfRun } from './end-of-run.ts';
+import type { Figure } from './figure.ts';
+import { followedRun } from './followed-run.ts';
+import { startUp } from './start-up.ts';
+
+const BENCHES = { 'start-up': startUp, 'end-of-run': endOfRun, 'followed-run': followedRun } as const;
+
+const { values, positionals } = parseArgs({ options: { json: { type: 'boolean' } }, allowPositionals: true });
+for (const [name, bench] of Object.entries(BENCHES)) {
+  if (positionals.length > 0 && !positionals.includes(name)) continue;
+  for (const one of await bench()) console.log(values.json ? JSON.stringify(one) : sentence(one));
+}
+
+function sentence({ bench, metric, ours, peer, ratio, unit }: Figure): string {
+  return `${bench}: ${metric}: ${ours} ${unit}, peer ${peer} ${unit}, ratio ${ratio}`;
+}
