@@ -4,7 +4,7 @@ import type { IRequestHandler, IRequestOptions } from 'azure-devops-node-api/int
 import type { ITaskApi } from 'azure-devops-node-api/TaskApi.js';
 import { TaskApi } from 'azure-devops-node-api/TaskApi.js';
 
-// Loaded by `await import('#azure-devops/node-api.ts')` when first needed, and bundled as a file of its own. It therefore
+// Loaded by a dynamic import when first needed, and bundled as a file of its own. It therefore
 // imports packages and types only. By client file: the package's root loads all of its clients.
 
 export interface NodeApis {

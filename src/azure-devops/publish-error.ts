@@ -1,6 +1,6 @@
 import { PlumblineError } from '#core/errors.ts';
 import type { NetworkSettings } from '#core/network.ts';
-import { networkRemedy } from '#http/http-error.ts';
+import { isTransientCode, networkRemedy } from '#http/http-error.ts';
 import type { AttemptOutcome } from '#http/retry.ts';
 
 const PERMISSION =
@@ -8,18 +8,16 @@ const PERMISSION =
 const JOB_TOKEN = "The job's own token was not accepted; it ends with the job's time-out. Run the job again.";
 const LATER = 'Azure DevOps does not answer as it should; run the job again, and see https://status.dev.azure.com.';
 
-/** How azure-devops-node-api failed, as the rules for trying again see it. */
+/** How azure-devops-node-api failed, as the rules for trying again see it. Its own time-out has no code. */
 export function outcomeOf(thrown: unknown): AttemptOutcome {
   const status = field(thrown, 'statusCode');
-  if (typeof status !== 'number') return { transient: typeof field(thrown, 'code') === 'string' && !isRefusal(thrown) };
+  if (typeof status !== 'number') {
+    const timedOut = thrown instanceof Error && thrown.message.startsWith('Request timeout');
+    return { transient: timedOut || isTransientCode(field(thrown, 'code')) };
+  }
   const headers = field(thrown, 'responseHeaders');
   const retryAfter = field(headers, 'retry-after');
   return { status, retryAfter: typeof retryAfter === 'string' ? retryAfter : undefined };
-}
-
-function isRefusal(thrown: unknown): boolean {
-  const code = String(field(thrown, 'code'));
-  return code === 'PROXY_REFUSED' || /CERT|SIGNATURE|ISSUER/.test(code);
 }
 
 /** A failure of azure-devops-node-api as an error of ours; errors of ours pass. */

@@ -86,7 +86,7 @@ function buildOf({ buildId }: JobPlace): number {
 
 async function loadApis({ system, network }: RunRecordsOptions): Promise<NodeApis> {
   const handler = collectionHandler(system, network);
-  const { nodeApis } = await import('#azure-devops/node-api.ts');
+  const { nodeApis } = await import('./node-api.ts');
   return nodeApis(system.url, handler, { allowRedirects: false, socketTimeout: TIMEOUT_MS });
 }
 

@@ -48,7 +48,12 @@ export function networkError(request: RequestName, cause: unknown, network: Netw
 /** Whether a failure of the connection may pass by itself. A refused certificate does not. */
 export function isTransient(error: PlumblineError): boolean {
   if (error.code === 'ERR_HTTP_TIMEOUT') return true;
-  return error.code === 'ERR_HTTP_NETWORK' && TRANSIENT_CODES.has(String(error.details['systemCode']));
+  return error.code === 'ERR_HTTP_NETWORK' && isTransientCode(error.details['systemCode']);
+}
+
+/** Whether a system error code, e.g. `ECONNRESET`, stands for a failure that may pass by itself. */
+export function isTransientCode(code: unknown): boolean {
+  return typeof code === 'string' && TRANSIENT_CODES.has(code);
 }
 
 export function timeoutError(request: RequestName, timeoutMs: number): PlumblineError {

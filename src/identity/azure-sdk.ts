@@ -6,7 +6,7 @@ import {
 } from '@azure/identity';
 import { SecretClient } from '@azure/keyvault-secrets';
 
-// Loaded by `await import('#identity/azure-sdk.ts')` when first needed, and bundled as a file of its own. It therefore
+// Loaded by a dynamic import when first needed, and bundled as a file of its own. It therefore
 // imports packages and types only: a room of ours imported here would exist twice in one process.
 
 /** The credential of a federated identity: `getAssertion` gives the token that Entra exchanges. */

@@ -22,12 +22,14 @@ function steppedClock(): Clock & { tick(): Promise<void> } {
     now: () => now,
     sleep: (ms, signal) =>
       new Promise((resolve, reject) => {
+        const stop = () => reject(signal?.reason);
         wake = () => {
           now += ms;
           wake = undefined;
+          signal?.removeEventListener('abort', stop);
           resolve();
         };
-        signal?.addEventListener('abort', () => reject(signal.reason), { once: true });
+        signal?.addEventListener('abort', stop, { once: true });
         asleep?.();
       }),
     tick: async () => {

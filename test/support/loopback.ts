@@ -27,8 +27,11 @@ export interface TunnelProxy extends Loopback {
 export async function tunnelProxy(routes: Record<string, number>, authorization?: string): Promise<TunnelProxy> {
   const asked: string[] = [];
   const server = http.createServer((_, response) => response.writeHead(405).end());
+  // A tunnel is no HTTP connection any more: closing the server would wait for it.
+  const tunnels = new Set<net.Socket>();
   server.on('connect', (request, client: net.Socket) => {
     asked.push(request.url ?? '');
+    tunnels.add(client);
     client.on('error', () => client.destroy());
     const port = routes[request.url ?? ''];
     if (authorization !== undefined && request.headers['proxy-authorization'] !== authorization) {
@@ -39,19 +42,24 @@ export async function tunnelProxy(routes: Record<string, number>, authorization?
       client.end('HTTP/1.1 403 Forbidden\r\n\r\n');
       return;
     }
-    const target = net.connect(port, 'localhost', () => {
+    const target = net.connect(port, '127.0.0.1', () => {
       client.write('HTTP/1.1 200 Connection Established\r\n\r\n');
       target.pipe(client).pipe(target);
     });
     target.on('error', () => client.destroy());
     client.on('close', () => target.destroy());
+    client.on('close', () => tunnels.delete(client));
   });
   const port = await listen(server);
-  return { url: `http://127.0.0.1:${port}`, port, asked, close: () => close(server) };
+  const stop = () => {
+    for (const tunnel of tunnels) tunnel.destroy();
+    return close(server);
+  };
+  return { url: `http://127.0.0.1:${port}`, port, asked, close: stop };
 }
 
 function listen(server: http.Server): Promise<number> {
-  return new Promise((resolve) => server.listen(0, 'localhost', () => resolve((server.address() as AddressInfo).port)));
+  return new Promise((resolve) => server.listen(0, '127.0.0.1', () => resolve((server.address() as AddressInfo).port)));
 }
 
 function close(server: http.Server): Promise<void> {
