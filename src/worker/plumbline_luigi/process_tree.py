@@ -97,17 +97,18 @@ def _proc_parents():
 
 
 def _ps_table():
-    """pid -> (parent, group, start time) of every process that is no zombie."""
-    rows = subprocess.run(
-        ["ps", "-A", "-o", "pid=,ppid=,pgid=,stat=,lstart="],
+    """pid -> (parent, group, start time) of every process that is no zombie, but for `ps` itself."""
+    ps = subprocess.Popen(
+        # One column an option: BSD's ps would take what follows the first `=` for a headline.
+        ["ps", "-A", *(f"-o{column}=" for column in ("pid", "ppid", "pgid", "stat", "lstart"))],
         stdout=subprocess.PIPE,
         stdin=subprocess.DEVNULL,
-        check=False,
         env=dict(os.environ, LC_ALL="C"),
-    ).stdout.decode("ascii", "replace")
+    )
+    rows = ps.communicate()[0].decode("ascii", "replace")
     table = {}
     for row in rows.splitlines():
         pid, parent, group, state, born = (row.split(None, 4) + [""] * 5)[:5]
-        if pid.isdigit() and not state.startswith("Z"):
+        if pid.isdigit() and int(pid) != ps.pid and not state.startswith("Z"):
             table[int(pid)] = (int(parent), int(group), born)
     return table
