@@ -42,21 +42,22 @@ export interface ScenarioRun {
 
 /** A folder, an engine and the tasks of test/fixtures/luigi-agent. */
 export class LuigiScenario {
-  readonly folder = mkdtempSync(join(tmpdir(), 'plumbline-agent-'));
+  readonly folder: string;
   readonly stdout = new Collector();
   readonly stderr = new Collector();
   readonly engine: Engine<LuigiRunRequest>;
   readonly #python: PythonInterpreter;
   readonly #ids = new Set<string>();
 
-  constructor(python: PythonInterpreter) {
+  constructor(folder: string, python: PythonInterpreter) {
+    this.folder = folder;
     this.#python = python;
     this.engine = this.engineOf();
-    mkdirSync(join(this.folder, 'out'));
+    mkdirSync(join(folder, 'out'), { recursive: true });
   }
 
-  static async create(): Promise<LuigiScenario> {
-    return new LuigiScenario(await resolvePython({ python: luigiPython(), workingDirectory: tmpdir() }));
+  static async create(folder = mkdtempSync(join(tmpdir(), 'plumbline-agent-'))): Promise<LuigiScenario> {
+    return new LuigiScenario(folder, await resolvePython({ python: luigiPython(), workingDirectory: tmpdir() }));
   }
 
   get runsDirectory(): string {

@@ -6,8 +6,9 @@ import { LuigiRun } from './luigi-run.ts';
 import { identifyProcess } from './process-identity.ts';
 import type { LuigiRunRequest } from './request.ts';
 import { RunDirectory, type RunRecord } from './run-directory.ts';
+import { endStrays } from './stray-processes.ts';
 import type { OutputSinks } from './worker-output.ts';
-import { startWorker, type WorkerProcess } from './worker-process.ts';
+import { startWorker } from './worker-process.ts';
 
 export interface LuigiAgentOptions {
   /** Folder of the Python package plumbline_luigi. */
@@ -51,11 +52,9 @@ class LuigiAgent implements Engine<LuigiRunRequest> {
     const record = recordOf(request);
     if (!directory.claim(record)) return this.#ref(request.id, directory);
     try {
-      const worker = await this.#launch(request, directory);
-      const started = { ...record, supervisor: identifyProcess(worker.pid) ?? { pid: worker.pid, started: 'ended' } };
-      directory.remember(started);
-      this.#own.set(directory.path, new LuigiRun(directory, started, worker));
+      this.#own.set(directory.path, await this.#launch(request, directory, record));
     } catch (error) {
+      await endStrays(request.id, { graceMs: 0 });
       directory.remove();
       throw error;
     }
@@ -96,9 +95,12 @@ class LuigiAgent implements Engine<LuigiRunRequest> {
     });
   }
 
-  #launch(request: LuigiRunRequest, directory: RunDirectory): Promise<WorkerProcess> {
+  async #launch(request: LuigiRunRequest, directory: RunDirectory, record: RunRecord): Promise<LuigiRun> {
     const { workerPath, output: sinks, graceMs = DEFAULT_GRACE_MS } = this.#options;
-    return startWorker(request, directory, { workerPath, sinks, graceMs });
+    const worker = await startWorker(request, directory, { workerPath, sinks, graceMs });
+    const supervisor = identifyProcess(worker.pid) ?? { pid: worker.pid, started: 'ended' };
+    directory.remember({ ...record, supervisor });
+    return new LuigiRun(directory, { ...record, supervisor }, worker);
   }
 
   /** A run whose owner is gone ends itself: nobody adopts it while it does. */

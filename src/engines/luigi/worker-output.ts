@@ -8,6 +8,9 @@ export interface OutputSinks {
 }
 
 const QUIET_MS = 50;
+/** What can still be on its way when the worker has ended: the pipes hold less. More is somebody else's. */
+const MOST_BYTES_AFTER_END = 2 * 1024 * 1024;
+const LONGEST_AFTER_END_MS = 2_000;
 
 /**
  * Passes on what the worker prints, byte by byte but for neutralised commands. A slow sink slows the worker down; a sink that
@@ -16,6 +19,8 @@ const QUIET_MS = 50;
 export class WorkerOutput {
   readonly #streams: readonly Readable[];
   #lastBytes = 0;
+  #bytesAfterEnd = 0;
+  #endedAt: number | undefined;
 
   constructor(streams: { readonly stdout: Readable; readonly stderr: Readable }, sinks: OutputSinks) {
     this.#streams = [streams.stdout, streams.stderr];
@@ -24,24 +29,25 @@ export class WorkerOutput {
   }
 
   /**
-   * Resolves when everything that was printed has been passed on. A process that user code left behind can hold the pipes
-   * for its whole life: then quiet is taken for the end, and the pipes no longer keep this process alive.
+   * To be asked when the worker has ended; resolves when everything that it printed has been passed on. A process that user
+   * code left behind can hold the pipes for its whole life: then quiet is taken for the end, or more than the worker itself
+   * can have printed, and the pipes no longer keep this process alive.
    */
   async drained(): Promise<void> {
-    const ended = Promise.all(this.#streams.map(untilClosed));
-    let done = false;
-    void ended.then(() => {
-      done = true;
+    this.#endedAt ??= Date.now();
+    let isClosed = false;
+    const closed = Promise.all(this.#streams.map(untilClosed)).then(() => {
+      isClosed = true;
     });
-    this.#lastBytes = Date.now();
-    while (!done) await Promise.race([ended, this.#quiet().then((quiet) => (done ||= quiet))]);
+    while (!isClosed && !this.#isDone()) await Promise.race([closed, sleep(QUIET_MS)]);
     for (const stream of this.#streams) if ('unref' in stream && typeof stream.unref === 'function') stream.unref();
   }
 
   #connect(source: Readable, sink: NodeJS.WritableStream): void {
     const neutral = new NeutraliseStream();
-    source.on('data', () => {
+    source.on('data', (chunk: Buffer) => {
       this.#lastBytes = Date.now();
+      if (this.#endedAt !== undefined) this.#bytesAfterEnd += chunk.length;
     });
     source.pipe(neutral).pipe(sink, { end: false });
     sink.on('unpipe', (from) => {
@@ -49,11 +55,16 @@ export class WorkerOutput {
     });
   }
 
-  async #quiet(): Promise<boolean> {
-    await new Promise((resolve) => setTimeout(resolve, QUIET_MS));
-    const isBusy = this.#streams.some((stream) => stream.readableLength > 0 || stream.isPaused());
-    return !isBusy && Date.now() - this.#lastBytes >= QUIET_MS;
+  #isDone(): boolean {
+    if (this.#bytesAfterEnd > MOST_BYTES_AFTER_END) return true;
+    if (this.#streams.some((stream) => stream.readableLength > 0 || stream.isPaused())) return false;
+    const [last, now] = [Math.max(this.#lastBytes, this.#endedAt ?? 0), Date.now()];
+    return now - last >= QUIET_MS || now - (this.#endedAt ?? now) > LONGEST_AFTER_END_MS;
   }
+}
+
+function sleep(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
 function untilClosed(stream: Readable): Promise<void> {
