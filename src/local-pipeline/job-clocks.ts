@@ -1,8 +1,7 @@
+import { alarm } from './alarm.ts';
 import type { JobContext } from './job-context.ts';
 import type { JobSpec } from './pipeline-model.ts';
 import type { RunContext } from './run-context.ts';
-
-const MINUTE = 60_000;
 
 export interface JobClocks {
   readonly signals: Pick<JobContext, 'cancelled' | 'stopped'>;
@@ -11,13 +10,13 @@ export interface JobClocks {
 }
 
 /** A cancel of the run while the job runs, or the job's own time limit; after it a second limit for what still runs. */
-export function jobClocks({ cancelled, stopped }: RunContext, spec: JobSpec): JobClocks {
+export function jobClocks({ cancelled, stopped, clock }: RunContext, spec: JobSpec): JobClocks {
   const own = { cancel: new AbortController(), stop: new AbortController() };
-  const timers: NodeJS.Timeout[] = [];
+  const callOff: (() => void)[] = [];
   let timedOut = false;
   const begin = () => {
     if (own.cancel.signal.aborted) return;
-    timers.push(setTimeout(() => own.stop.abort(), Math.max(spec.cancelTimeoutInMinutes, 1) * MINUTE));
+    callOff.push(alarm(clock, Math.max(spec.cancelTimeoutInMinutes, 1), () => own.stop.abort()));
     own.cancel.abort();
   };
   const expire = () => {
@@ -26,13 +25,13 @@ export function jobClocks({ cancelled, stopped }: RunContext, spec: JobSpec): Jo
   };
   // A job that starts after the cancel (its condition held) is not cancelled by it.
   if (!cancelled.aborted) cancelled.addEventListener('abort', begin);
-  if (spec.timeoutInMinutes > 0) timers.push(setTimeout(expire, spec.timeoutInMinutes * MINUTE));
+  callOff.push(alarm(clock, spec.timeoutInMinutes, expire));
   return {
     signals: { cancelled: own.cancel.signal, stopped: AbortSignal.any([own.stop.signal, stopped]) },
     timedOut: () => timedOut,
     stop: () => {
       cancelled.removeEventListener('abort', begin);
-      for (const timer of timers) clearTimeout(timer);
+      for (const off of callOff) off();
     },
   };
 }

@@ -1,3 +1,4 @@
+import { alarm } from './alarm.ts';
 import { checkoutStep } from './checkout-step.ts';
 import { stepCondition } from './conditions.ts';
 import type { JobContext } from './job-context.ts';
@@ -20,8 +21,6 @@ export interface JobEntry {
 
 /** Thrown by a step's work when it was cancelled or ran out of time. */
 export class StepInterrupted extends Error {}
-
-const MINUTE = 60_000;
 
 /**
  * Runs one entry by the rules of the agent's StepsRunner: condition, time-out, cancel, result. Never throws: an error
@@ -67,17 +66,14 @@ async function perform(entry: JobEntry, job: JobContext, log: StepLog): Promise<
   const { record, step } = entry;
   const controller = new AbortController();
   const release = watchCancel(entry, job, log, controller);
-  const timer =
-    step.timeoutInMinutes > 0
-      ? setTimeout(() => controller.abort('timeout'), step.timeoutInMinutes * MINUTE)
-      : undefined;
+  const callOff = alarm(job.run.clock, step.timeoutInMinutes, () => controller.abort('timeout'));
   try {
     await work(entry, { job, step, record, log, signal: controller.signal, taskVariables: entry.taskVariables });
     if (controller.signal.aborted) throw new StepInterrupted('The operation was canceled.');
   } catch (thrown) {
     settleThrown(thrown as Error, controller.signal, record, log);
   } finally {
-    clearTimeout(timer);
+    callOff();
     release();
   }
 }

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import type { PipelineEvent } from '#local-pipeline/pipeline-listener.ts';
+import type { PipelineReport } from '#local-pipeline/pipeline-report.ts';
 import { type FixtureTask, PipelineFixture, stepOf } from './pipeline-fixture.ts';
 
 const POST = { postjobexecution: { Node24: { target: 'post.js' } } };
@@ -11,6 +12,10 @@ function waits(leavesOn: string): FixtureTask {
     console.log('ready', process.pid);
     setInterval(() => {}, 1000);`;
   return { json: POST, files: { 'index.js': source, 'post.js': "console.log('post', process.env.AGENT_JOBSTATUS)" } };
+}
+
+function issuesOf(report: PipelineReport): string {
+  return report.steps.flatMap(({ issues }) => issues.map(({ message }) => message)).join('\n');
 }
 
 describe('cancel', () => {
@@ -138,24 +143,27 @@ jobs:
 
   it('a step that runs out of time fails, a job that runs out of time is cancelled', async () => {
     const vsix = fixture.vsix({ Wait: waits('SIGINT') });
-    // The smallest time limit is a minute: a clock of the runtime that runs faster stands in for waiting.
-    const timers = globalThis.setTimeout;
-    const quick = ((act: () => void, ms?: number) => timers(act, ms === 60_000 ? 300 : ms)) as typeof setTimeout;
-    globalThis.setTimeout = quick;
-    try {
-      const step = await fixture.run('steps:\n- task: Wait@1\n  timeoutInMinutes: 1', { vsix });
-      assert.equal(step.result, 'Failed');
-      assert.match(
-        stepOf(step, 'Wait')
-          .issues.map(({ message }) => message)
-          .join('\n'),
-        /The task has timed out/,
-      );
-      const job = await fixture.run('jobs:\n- job: A\n  timeoutInMinutes: 1\n  steps:\n  - task: Wait@1', { vsix });
-      assert.equal(stepOf(job, 'Wait').result, 'Canceled');
-      assert.equal(job.result, 'Canceled');
-    } finally {
-      globalThis.setTimeout = timers;
-    }
+    // The smallest time limit is a minute: on this clock it passes as soon as the task is ready.
+    let ready = new AbortController();
+    const listener = (event: PipelineEvent) => {
+      if (event.kind === 'line' && event.text.includes('ready')) ready.abort();
+    };
+    const minute = () =>
+      new Promise<void>((resolve) => ready.signal.addEventListener('abort', () => resolve(), { once: true }));
+    const clock = {
+      now: () => Date.now(),
+      sleep: (ms: number) => (ms === 60_000 ? minute() : new Promise<void>(() => {})),
+    };
+    const step = await fixture.run('steps:\n- task: Wait@1\n  timeoutInMinutes: 1', { vsix, clock, listener });
+    assert.equal(step.result, 'Failed');
+    assert.match(issuesOf(step), /The task has timed out/);
+    ready = new AbortController();
+    const job = await fixture.run('jobs:\n- job: A\n  timeoutInMinutes: 1\n  steps:\n  - task: Wait@1', {
+      vsix,
+      clock,
+      listener,
+    });
+    assert.equal(stepOf(job, 'Wait').result, 'Canceled');
+    assert.equal(job.result, 'Canceled');
   });
 });
