@@ -55,3 +55,11 @@ export interface Provenance {
   readonly agentVersion?: string | undefined;
   readonly source: SourceProvenance;
 }
+
+/** What Azure Pipelines calls a stage or a leg that the author has not named. */
+export const UNNAMED = '__default';
+
+/** The stage's name, where the author gave it one. */
+export function stageName({ stage }: Pick<Provenance, 'stage'>): string | undefined {
+  return stage?.name === UNNAMED ? undefined : stage?.name;
+}

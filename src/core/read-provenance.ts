@@ -1,5 +1,5 @@
 import { PlumblineError } from './errors.ts';
-import type { Provenance } from './provenance.ts';
+import { type Provenance, UNNAMED } from './provenance.ts';
 import { readBuildSource, readReleaseSource } from './read-source.ts';
 import { Variables } from './variables.ts';
 
@@ -40,7 +40,7 @@ function readPlace(variables: Variables): Place {
     project: { id: variables.need('System.TeamProjectId'), name: variables.need('System.TeamProject') },
     job: {
       id,
-      name: variables.get('System.JobName') ?? variables.get('Agent.JobName') ?? id,
+      name: jobName(variables) ?? id,
       attempt: variables.count('System.JobAttempt'),
     },
     step: {
@@ -50,6 +50,17 @@ function readPlace(variables: Variables): Place {
     environment: variables.get('Environment.Name'),
     agentVersion: variables.get('Agent.Version'),
   };
+}
+
+/** A job's own name is that of its phase; `System.JobName` is the leg of a matrix, or `__default` where there is none. */
+function jobName(variables: Variables): string | undefined {
+  const [phase, leg] = ['System.PhaseName', 'System.JobName'].map((name) => named(variables.get(name)));
+  if (phase !== undefined && leg !== undefined && phase.toLowerCase() !== leg.toLowerCase()) return `${phase} ${leg}`;
+  return phase ?? leg ?? variables.get('Agent.JobName');
+}
+
+function named(name: string | undefined): string | undefined {
+  return name === UNNAMED ? undefined : name;
 }
 
 /**

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { Provenance } from '#core/provenance.ts';
+import { type Provenance, stageName } from '#core/provenance.ts';
 import type { RunOutcome } from '#core/run.ts';
 import { wellFormed } from '#core/well-formed.ts';
 
@@ -11,9 +11,11 @@ export function defaultNamespace({ organization, project }: Provenance): string 
   return `azure-devops://${encodeURIComponent(wellFormed(organization))}/${encodeURIComponent(wellFormed(project.name))}`;
 }
 
-/** `<pipeline>.<stage>.<job>.<step>`. */
-export function stepJobName({ pipeline, stage, job, step }: Provenance): string {
-  return jobName([pipeline.name, ...(stage ? [stage.name] : []), job.name, step.name]);
+/** `<pipeline>.<stage>.<job>.<step>`, without a stage that has no name. */
+export function stepJobName(provenance: Provenance): string {
+  const { pipeline, job, step } = provenance;
+  const stage = stageName(provenance);
+  return jobName([pipeline.name, ...(stage === undefined ? [] : [stage]), job.name, step.name]);
 }
 
 /** The family of the root task, or what the run was asked for when no root came to be. */

@@ -1,5 +1,5 @@
 import { commitUrl } from '#core/commit-url.ts';
-import type { Provenance } from '#core/provenance.ts';
+import { type Provenance, stageName } from '#core/provenance.ts';
 import type { Finding, RunOutcome, TaskState } from '#core/run.ts';
 import { indexDatasets } from './build-datasets.ts';
 import { buildTasks } from './build-tasks.ts';
@@ -92,7 +92,8 @@ function buildPipeline(provenance: Provenance): ReportPipeline {
     runId: cutText(run.id, CAPS.name),
     runUrl: cutText(run.url, CAPS.name),
     ...optionalText('reason', provenance.reason),
-    ...(stage && { stage: cutText(stage.name, CAPS.name), stageAttempt: buildCount(stage.attempt) }),
+    ...optionalText('stage', stageName(provenance)),
+    ...(stage && { stageAttempt: buildCount(stage.attempt) }),
     job: cutText(job.name, CAPS.name),
     jobAttempt: buildCount(job.attempt),
     step: cutText(step.name, CAPS.name),

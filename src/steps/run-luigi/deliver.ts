@@ -9,6 +9,7 @@ import type { Finding, RunOutcome, RunRef, TaskState } from '#core/run.ts';
 import { describeLineage } from '#lineage/describe-lineage.ts';
 import { encodeLineage } from '#lineage/encode-lineage.ts';
 import { writeLineageFile } from '#lineage/lineage-file.ts';
+import type { RunEvent } from '#lineage/open-lineage.ts';
 import { type Publication, publishReport } from '#publish/publish-report.ts';
 import { buildReport } from '#report/build-report.ts';
 import { renderSummary } from '#report/render-summary.ts';
@@ -92,6 +93,7 @@ async function keepLineage(
   const file = join(folder, 'lineage.jsonl');
   await writeLineageFile(file, text);
   const { namespace, stepRunId, workflowRunId, omittedDatasets } = lineage;
+  const kept = datasetsOf(lineage.events);
   const runs = new Set(lineage.events.map(({ run }) => run.runId)).size;
   return {
     file,
@@ -99,9 +101,15 @@ async function keepLineage(
     receipt: { namespace, stepRunId, workflowRunId, events, sink: inputs.lineage },
     cut: [
       ...(omittedRuns > 0 ? [{ what: 'lineage runs', kept: runs - omittedRuns, total: runs } as const] : []),
-      ...(omittedDatasets > 0 ? [{ what: 'lineage datasets', kept: 0, total: omittedDatasets } as const] : []),
+      ...(omittedDatasets > 0 ? [{ what: 'lineage datasets', kept, total: kept + omittedDatasets } as const] : []),
     ],
   };
+}
+
+/** Datasets told at the end of each run; those at its start are the same. */
+function datasetsOf(events: readonly RunEvent[]): number {
+  const ends = events.filter(({ eventType }) => eventType !== 'START');
+  return ends.reduce((sum, { inputs, outputs }) => sum + (inputs?.length ?? 0) + (outputs?.length ?? 0), 0);
 }
 
 function reportOf(ref: RunRef, outcome: RunOutcome, delivery: Delivery, lineage: KeptLineage | undefined): Report {
