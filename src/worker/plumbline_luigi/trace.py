@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import re
 import traceback
@@ -70,14 +71,19 @@ def _leave_us_out(summary, seen: set) -> None:
 
 def _frames(error: BaseException) -> list:
     frames = [
-        {"file": os.path.abspath(code.co_filename), "line": line, "function": code.co_name}
+        {"file": _absolute(code.co_filename), "line": line, "function": code.co_name}
         for code, line in ((frame.f_code, line) for frame, line in traceback.walk_tb(error.__traceback__))
         if not _is_ours(code.co_filename)
     ]
     if isinstance(error, SyntaxError) and error.filename:
-        frames.append({"file": os.path.abspath(error.filename), "line": error.lineno or 0, "function": "<module>"})
+        frames.append({"file": _absolute(error.filename), "line": error.lineno or 0, "function": "<module>"})
     return frames[-MOST_FRAMES:]
 
 
+def _absolute(file: str) -> str:
+    return file if file.startswith("<") else os.path.abspath(file)
+
+
 def _is_ours(file: str) -> bool:
-    return file.startswith(_OURS)
+    """Ours, or the machinery with which we import the user's module: Python hides that too where it imports by itself."""
+    return file.startswith((_OURS, "<frozen importlib")) or file == importlib.__file__
