@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { ROOT } from './repository.ts';
-import { judged, type TestCounts } from './test-counts.ts';
+import { failureReport, judged, type TestCounts } from './test-counts.ts';
 import type { Stage } from './test-stages.ts';
 
 /** Two processors are what the smallest agents have. */
@@ -25,7 +25,7 @@ async function runStage(stage: Stage): Promise<TestCounts> {
   const { output, exitCode } = await execute(stage);
   const counts = judged(stage.counts(output), exitCode, Boolean(process.env['CI']));
   const seconds = ((performance.now() - started) / 1000).toFixed(1);
-  if (counts.failed > 0) console.log(`\n${output.trimEnd()}`);
+  if (counts.failed > 0) console.log(`\n${failureReport(output)}`);
   console.log(`${counts.failed > 0 ? '✘' : '✔'} ${stage.name}: ${describe(counts)} in ${seconds} s`);
   for (const skip of counts.skips) console.log(`    left out: ${skip}`);
   return counts;

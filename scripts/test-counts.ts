@@ -45,6 +45,12 @@ export function judged(counts: TestCounts, exitCode: number | null, inCi: boolea
   return { passed, failed: failed + forbidden.length, skips };
 }
 
+/** What a person needs of a runner's output: from its report of failures on, or all of it when it wrote none. */
+export function failureReport(output: string): string {
+  const start = output.search(/^(?=\s*\d+ passing\b)|^=+ (?:ERRORS|FAILURES) =+$/m);
+  return (start < 0 ? output : output.slice(start)).trim();
+}
+
 function numberBefore(text: string, pattern: RegExp): number {
   return Number(pattern.exec(text)?.[1] ?? 0);
 }

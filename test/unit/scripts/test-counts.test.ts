@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { judged, mochaCounts, pytestCounts } from '../../../scripts/test-counts.ts';
+import { failureReport, judged, mochaCounts, pytestCounts } from '../../../scripts/test-counts.ts';
 
 const MOCHA = `
   manifest
@@ -31,6 +31,12 @@ describe('counting tests', () => {
     const skips = ['test/worker/test_runs.py:12: no luigid'];
     assert.deepEqual(pytestCounts(PYTEST), { passed: 3, failed: 1, skips });
     assert.equal(pytestCounts('2 passed, 3 errors in 71.20s (0:01:11)').failed, 3);
+  });
+
+  it('shows failures without what went well, and everything of a runner that broke down', () => {
+    assert.match(failureReport(MOCHA), /^12 passing/);
+    assert.equal(failureReport('..F\n=== FAILURES ===\nwhy\n'), '=== FAILURES ===\nwhy');
+    assert.equal(failureReport('Error: no such file\n'), 'Error: no such file');
   });
 
   it('takes a runner that ends badly, or without a word, for a failure', () => {
