@@ -39,7 +39,7 @@ export function liveTable(terminal: Terminal, now: () => number = Date.now): Pro
     terminal.write(`${drawn > 0 ? `\u001b[${drawn}A` : ''}\r\u001b[J${above}${lines.join('')}`);
     drawn = lines.length;
   };
-  const draw = (above = '') => show(above, fit(model.rows(now(), tasksThatFit(terminal)), terminal));
+  const draw = (above = '') => show(above, cutToFit(model.rows(now(), tasksThatFit(terminal)), terminal));
   const timer = setInterval(() => draw(), REDRAW_MS);
   timer.unref();
   return {
@@ -60,7 +60,7 @@ function tasksThatFit({ rows }: Terminal): number {
 }
 
 /** A table higher than the terminal cannot be redrawn: its last rows are shown, where the run is. */
-function fit(rows: readonly ProgressRow[], { rows: height }: Terminal): readonly ProgressRow[] {
+function cutToFit(rows: readonly ProgressRow[], { rows: height }: Terminal): readonly ProgressRow[] {
   return rows.slice(-Math.max((height || 24) - 2, 1));
 }
 

@@ -102,7 +102,7 @@ function checkDependencies(nodes: readonly (StageSpec | JobSpec)[], what: 'stage
   }
   const ordered = inOrder(nodes);
   const stuck = nodes.find((node) => !ordered.includes(node));
-  if (stuck && stuck.dependsOn.every(({ text }) => names.has(text)))
+  if (stuck?.dependsOn.every(({ text }) => names.has(text)))
     problems.push({ at: stuck.at, message: `The ${what} '${stuck.name}' depends on itself.` });
 }
 

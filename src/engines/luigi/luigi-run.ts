@@ -10,7 +10,7 @@ import { endStrays } from './stray-processes.ts';
 import type { SupervisorExit, WorkerProcess } from './worker-process.ts';
 
 /** From SIGTERM until the supervisor must have confirmed; its own grace is shorter. */
-const CONFIRM_MS = 5_000;
+const CONFIRM_MS = 4_000;
 const LOOK_EVERY_MS = 25;
 
 /** One run as it can be seen from here: by its folder, and by its process when this process started it. */
