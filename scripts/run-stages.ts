@@ -6,7 +6,7 @@ import type { Stage } from './test-stages.ts';
 /** Two processors are what the smallest agents have. */
 const AT_ONCE = 2;
 /** A stage that takes longer hangs. */
-const STAGE_LIMIT_MS = 10 * 60_000;
+const STAGE_LIMIT_MS = 8 * 60_000;
 
 /** Runs stages, at most two at the same time in their order, and says of each how it went as soon as it has ended. */
 export async function runStages(stages: readonly Stage[]): Promise<TestCounts[]> {
@@ -47,20 +47,38 @@ function execute(stage: Stage): Promise<{ output: string; exitCode: number | nul
       cwd: ROOT,
       env,
       stdio: ['ignore', 'pipe', 'pipe'],
-      timeout: STAGE_LIMIT_MS,
+      detached: true,
     });
-    const stop = (signal: NodeJS.Signals) => child.kill(signal);
+    const stop = (signal: NodeJS.Signals) => endGroup(child.pid, signal);
     process.on('SIGTERM', stop).on('SIGINT', stop);
+    const limit = setTimeout(() => stop('SIGKILL'), STAGE_LIMIT_MS);
     let output = '';
-    for (const stream of [child.stdout, child.stderr])
-      stream.setEncoding('utf8').on('data', (text) => (output += text));
+    for (const stream of [child.stdout, child.stderr]) {
+      stream.setEncoding('utf8').on('data', (text) => {
+        output += text;
+      });
+    }
     child.on('error', fail);
     child.on('close', (exitCode, signal) => {
+      clearTimeout(limit);
       process.off('SIGTERM', stop).off('SIGINT', stop);
-      const ended = signal === null ? '' : `\n${stage.name} was ended by ${signal}.`;
+      const ended =
+        signal === null
+          ? ''
+          : `\n${stage.name} was ended by ${signal}; a stage may take ${STAGE_LIMIT_MS / 60_000} minutes.`;
       done({ output: output + ended, exitCode });
     });
   });
+}
+
+/** The stage leads a process group of its own, so that nothing that a hanging test started stays behind. */
+function endGroup(pid: number | undefined, signal: NodeJS.Signals): void {
+  if (pid === undefined) return;
+  try {
+    process.kill(-pid, signal);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+  }
 }
 
 /** The last line of a test run, and its exit status. */
