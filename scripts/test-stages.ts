@@ -17,21 +17,34 @@ export interface Stage {
 /** Everything that `npm test` runs, quick answers first. `first` builds what the others use. */
 export function testStages(): { first: Stage[]; rest: Stage[] } {
   return {
-    first: [mocha('architecture', 'architecture'), mocha('unit', 'unit')],
-    rest: [...pytestStages(), mocha('contract', 'contract'), ...optionalMocha('engines', 'engines'), ...taskStages()],
+    first: [mocha('architecture', 'test/architecture'), mocha('unit', 'test/unit')],
+    rest: [
+      ...pytestStages(),
+      mocha('contract', 'test/contract'),
+      ...optionalMocha('engines', 'test/engines'),
+      ...taskStages(),
+    ],
   };
+}
+
+/** One folder or file of tests, e.g. `test/unit/lineage`; Python's run on the newest Python there is. */
+export function stageOf(path: string): Stage {
+  const [version] = preparedVersions(ROOT, 'test');
+  if (!path.startsWith('test/worker')) return mocha(path, path);
+  if (version === undefined) throw new Error('There is no Python for the tests of the worker.');
+  return pytest(path, version, [path]);
 }
 
 /** The long ones: chaos, fuzz for minutes, ten thousand of each. */
 export function soakStages(): Stage[] {
-  return optionalMocha('soak', 'soak', '600000');
+  return optionalMocha('soak', 'test/soak');
 }
 
 /** The task's tests, once on each Node that an agent may take. */
 function taskStages(): Stage[] {
   const majors = ([24, 20] as const).filter((major) => packagedNode(ROOT, major) !== undefined);
   return majors.flatMap((major) =>
-    optionalMocha(`task on Node ${major}`, 'task', '120000').map((stage) => ({
+    optionalMocha(`task on Node ${major}`, 'test/task').map((stage) => ({
       ...stage,
       env: { PLUMBLINE_TASK_NODE: String(major) },
     })),
@@ -40,29 +53,35 @@ function taskStages(): Stage[] {
 
 /** The worker on every Python there is: all tests with the newest Luigi, a selection with the oldest that it supports. */
 function pytestStages(): Stage[] {
-  const newest = preparedVersions(ROOT, 'test').map((version) => pytest(`worker on Python ${version}`, version));
+  const newest = preparedVersions(ROOT, 'test').map((version) =>
+    pytest(`worker on Python ${version}`, version, ['test/worker']),
+  );
   const oldest = preparedVersions(ROOT, 'luigi-oldest').map((version) => {
     const python = pythonOf(ROOT, 'luigi-oldest', version);
-    return pytest(`worker with the oldest Luigi on Python ${version}`, version, ['-m', 'smoke'], {
+    return pytest(`worker with the oldest Luigi on Python ${version}`, version, ['-m', 'smoke', 'test/worker'], {
       WORKER_PYTHON: python,
     });
   });
   return [...newest, ...oldest];
 }
 
-function pytest(name: string, version: string, selection: readonly string[] = [], env: Stage['env'] = {}): Stage {
-  const args = ['-m', 'pytest', '-o', 'addopts=', '-q', '-rs', '-p', 'no:cacheprovider', ...selection, 'test/worker'];
+function pytest(name: string, version: string, selection: readonly string[], env: Stage['env'] = {}): Stage {
+  const args = ['-m', 'pytest', '-o', 'addopts=', '-q', '-rs', '-p', 'no:cacheprovider', ...selection];
   const command = pythonOf(ROOT, 'test', version);
   return { name, command, args, env: { ...env, PYTHONDONTWRITEBYTECODE: '1' }, counts: pytestCounts };
 }
 
-function optionalMocha(name: string, folder: string, timeout?: string): Stage[] {
-  return existsSync(resolve(ROOT, 'test', folder)) ? [mocha(name, folder, timeout)] : [];
+function optionalMocha(name: string, folder: string): Stage[] {
+  return existsSync(resolve(ROOT, folder)) ? [mocha(name, folder)] : [];
 }
 
-function mocha(name: string, folder: string, timeout?: string): Stage {
+/** Milliseconds that one test may take; the others have what .mocharc.json says. */
+const LIMITS: Readonly<Record<string, number>> = { 'test/task': 120_000, 'test/soak': 600_000 };
+
+function mocha(name: string, path: string): Stage {
   const program = resolve(ROOT, 'node_modules/mocha/bin/mocha.js');
-  const limit = timeout === undefined ? [] : ['--timeout', timeout];
-  const args = [program, '--no-color', ...limit, `test/${folder}/**/*.test.ts`];
+  const limit = Object.entries(LIMITS).find(([folder]) => path.startsWith(folder))?.[1];
+  const options = limit === undefined ? [] : ['--timeout', String(limit)];
+  const args = [program, '--no-color', ...options, path.endsWith('.ts') ? path : `${path}/**/*.test.ts`];
   return { name, command: process.execPath, args, env: {}, counts: mochaCounts };
 }

@@ -1,9 +1,11 @@
-// npm test [-- NAME…]: every test; with names only the stages whose names contain one of them.
+// npm test [-- PATH… | NAME…]: every test; only those below `test/…`; or only the stages whose names contain one of these.
 import { conclude, runStages } from './run-stages.ts';
-import { testStages } from './test-stages.ts';
+import { stageOf, testStages } from './test-stages.ts';
 
-const names = process.argv.slice(2);
-const wanted = (stage: { name: string }) => names.length === 0 || names.some((name) => stage.name.includes(name));
+const selection = process.argv.slice(2);
+const paths = selection.filter((one) => one.startsWith('test/'));
+const names = selection.filter((one) => !one.startsWith('test/'));
+const wanted = ({ name }: { name: string }) => selection.length === 0 || names.some((part) => name.includes(part));
 const { first, rest } = testStages();
-const quick = await runStages(first.filter(wanted));
+const quick = await runStages([...paths.map(stageOf), ...first.filter(wanted)]);
 conclude([...quick, ...(await runStages(rest.filter(wanted)))]);
