@@ -39,7 +39,8 @@ const log: Logger = {
 
 function issue({ type, message, sourcePath, line, code }: HostIssue): void {
   const kind = type === 'error' ? tl.IssueType.Error : tl.IssueType.Warning;
-  tl.logIssue(kind, message, sourcePath, line, undefined, code);
+  // The agent writes the message into the log, from where others may read it line by line.
+  tl.logIssue(kind, neutralise(message), sourcePath, line, undefined, code);
 }
 
 const ROW_STATES = { pending: 'Initialized', inProgress: 'InProgress', completed: 'Completed' } as const;
@@ -47,7 +48,11 @@ const ROW_STATES = { pending: 'Initialized', inProgress: 'InProgress', completed
 /** Not by `tl.logDetail`: version 5.281 leaves out a result of `Succeeded` and spells `Canceled` as no agent reads it. */
 function detail({ id, name, order, state, startedAt, endedAt, result }: ProgressRow): void {
   const times = { starttime: timestamp(startedAt), finishtime: timestamp(endedAt) };
-  tl.command('task.logdetail', { id, type: 'Task', name, order, ...times, state: ROW_STATES[state], result }, name);
+  tl.command(
+    'task.logdetail',
+    { id, type: 'Task', name: neutralise(name), order, ...times, state: ROW_STATES[state], result },
+    neutralise(name),
+  );
 }
 
 function timestamp(at: number | undefined): string | undefined {

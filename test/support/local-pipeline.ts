@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
 import type { PipelineReport } from '#local-pipeline/pipeline-report.ts';
@@ -20,6 +20,8 @@ export interface PipelineCall {
   readonly azure?: string;
   /** Environment of the local pipeline, beside PATH and HOME. */
   readonly environment?: Readonly<Record<string, string>>;
+  /** Cancels the pipeline as Ctrl-C does, as soon as this file exists. */
+  readonly cancelWhen?: string;
 }
 
 export interface PipelineRun {
@@ -68,9 +70,17 @@ export class PipelineFolder {
     });
     const chunks: Buffer[] = [];
     for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk: Buffer) => chunks.push(chunk));
+    const watch = setInterval(() => {
+      if (call.cancelWhen === undefined || !existsSync(call.cancelWhen)) return;
+      clearInterval(watch);
+      child.kill('SIGINT');
+    }, 20);
     return new Promise((done, failed) => {
       child.on('error', failed);
-      child.on('close', (status) => done({ status, output: Buffer.concat(chunks).toString('utf8') }));
+      child.on('close', (status) => {
+        clearInterval(watch);
+        done({ status, output: Buffer.concat(chunks).toString('utf8') });
+      });
     });
   }
 
@@ -96,4 +106,18 @@ function reportOf(json: string, output: string): PipelineReport {
   } catch (cause) {
     throw new Error(`The local pipeline wrote no report. It said:\n${output}`, { cause });
   }
+}
+
+/** The step of the task in question. */
+export function stepOf({ report, log }: PipelineRun): PipelineReport['steps'][number] {
+  const step = report.steps.find(({ task }) => task === 'RunLuigi@1');
+  if (step === undefined) throw new Error(`RunLuigi@1 did not run.\n${log}`);
+  return step;
+}
+
+/** The text that the run published under this type. */
+export function attachmentOf({ report, log }: PipelineRun, type: string): string {
+  const found = report.attachments.find((attachment) => attachment.type === type);
+  if (found === undefined) throw new Error(`Nothing of type ${type} was published.\n${log}`);
+  return readFileSync(found.path, 'utf8');
 }

@@ -5,7 +5,7 @@ import { dirname, resolve } from 'node:path';
 import { lockFolder } from '../../scripts/folder-lock.mjs';
 import { luigiExamples } from '../../scripts/luigi-examples.ts';
 import { ROOT } from '../../scripts/repository.ts';
-import { luigiPython, PipelineFolder, type PipelineRun, TASK_NODE } from '../support/local-pipeline.ts';
+import { luigiPython, PipelineFolder, type PipelineRun, stepOf, TASK_NODE } from '../support/local-pipeline.ts';
 import { LUIGI_EXAMPLES, type LuigiExample } from '../support/luigi-example-runs.ts';
 
 type Files = Readonly<Record<string, string | undefined>>;
@@ -69,10 +69,10 @@ function check(
   { ends, outputs, contents, names = [], tasks }: LuigiExample,
   { plain, plainStatus, ours, run }: Comparison,
 ) {
-  const step = run.report.steps.find(({ task }) => task === 'RunLuigi@1');
+  const step = stepOf(run);
   assert.equal(plainStatus === 0, ends === 'succeeded', `plain luigi ended with ${plainStatus}`);
-  assert.equal(step?.outputs['runState'], ends, run.log);
-  assert.equal(step?.outputs['tasksTotal'], String(tasks), run.log);
+  assert.equal(step.outputs['runState'], ends, run.log);
+  assert.equal(step.outputs['tasksTotal'], String(tasks), run.log);
   assert.deepEqual(present(plain), [...outputs].sort(), 'what plain luigi writes');
   assert.deepEqual(present(ours), present(plain));
   if (contents === 'same') assert.deepEqual(ours, plain);

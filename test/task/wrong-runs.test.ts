@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Report } from '#report/schema.ts';
 import { ROOT } from '../../scripts/repository.ts';
-import { PipelineFolder, type PipelineRun } from '../support/local-pipeline.ts';
+import { attachmentOf, PipelineFolder, type PipelineRun, stepOf } from '../support/local-pipeline.ts';
 import { RIGHT_RUNS, WRONG_RUNS, type WrongRun } from '../support/wrong-runs.ts';
 
 describe('RunLuigi@1: no wrong run is green, and each says why', () => {
@@ -57,7 +57,7 @@ function checkWords({ state, codes, says }: WrongRun, done: PipelineRun): void {
   const { outputs, issues } = stepOf(done);
   assert.equal(outputs['runState'], state, done.log);
   assert.deepEqual(
-    reportOf(done).findings.map(({ code }) => code),
+    (JSON.parse(attachmentOf(done, 'plumbline-report')) as Report).findings.map(({ code }) => code),
     codes,
     done.log,
   );
@@ -84,16 +84,4 @@ function run(
       ...inputs,
     },
   });
-}
-
-function stepOf({ report, log }: PipelineRun) {
-  const step = report.steps.find(({ task }) => task === 'RunLuigi@1');
-  assert.ok(step, log);
-  return step;
-}
-
-function reportOf({ report, log }: PipelineRun): Report {
-  const attachment = report.attachments.find(({ type }) => type === 'plumbline-report');
-  assert.ok(attachment, log);
-  return JSON.parse(readFileSync(attachment.path, 'utf8')) as Report;
 }
