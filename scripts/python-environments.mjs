@@ -127,7 +127,9 @@ function obtainUv(root, pythons) {
   const done = execute(pip, ['-m', 'pip', 'install', ...options, '--target', partial, '-r', lock]);
   if (done.status !== 0) {
     rmSync(partial, { recursive: true, force: true });
-    console.error(`set-up: uv is not to be had, pip is used instead: ${outputOf(done).split('\n').at(-1)}`);
+    console.error(
+      `set-up: uv is not to be had, pip is used instead: ${/^ERROR: .*/m.exec(outputOf(done))?.[0] ?? outputOf(done)}`,
+    );
     return undefined;
   }
   if (existsSync(folder)) rmSync(partial, { recursive: true });

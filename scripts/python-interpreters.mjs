@@ -1,4 +1,4 @@
-import { execFile } from 'node:child_process';
+import { execFile, spawnSync } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { delimiter, resolve } from 'node:path';
@@ -28,8 +28,12 @@ export async function findPythons() {
  */
 export function requirePython(pythons) {
   if (pythons.length > 0) return pythons;
+  const others = pythonsInPath().flatMap(
+    (path) => spawnSync(path, ['--version'], { encoding: 'utf8' }).stdout?.trim() || [],
+  );
+  const found = others.length > 0 ? `only ${[...new Set(others)].join(', ')} is there` : 'there is none';
   throw new SetUpError(
-    `Python ${SUPPORTED_PYTHONS.at(-1)} to ${SUPPORTED_PYTHONS[0]} was not found in PATH or in pyenv; Luigi runs on no other. ` +
+    `Python ${SUPPORTED_PYTHONS.at(-1)} to ${SUPPORTED_PYTHONS[0]} is needed, because Luigi runs on no other; in PATH and pyenv ${found}. ` +
       'Install one, for example with "apt-get install python3 python3-venv", "brew install python@3.12" or "pyenv install 3.12".',
   );
 }
