@@ -1,8 +1,9 @@
+import type { PlumblineError } from '#core/errors.ts';
 import type { Host } from '#core/host.ts';
 import type { Secret } from '#core/secret.ts';
 import { createHttp } from '#http/http.ts';
 import { type ConnectionIdentity, connectionIdentity } from '#identity/connection-identity.ts';
-import { startTokenFile, type TokenFile, variablesBeforeTokenFile } from '#identity/token-file.ts';
+import { type RenewalProblem, startTokenFile, type TokenFile, variablesBeforeTokenFile } from '#identity/token-file.ts';
 import type { IdentityFacts, SecretUse } from '#report/schema.ts';
 import { keyVault, type VaultSecret } from '#secrets/key-vault.ts';
 import { vaultAddress } from '#secrets/vault-address.ts';
@@ -25,14 +26,20 @@ export interface Grants {
 /**
  * Signs in as the service connection, reads the secrets, and keeps a token file if the tasks are to have the identity.
  * Nothing is asked of anybody when no connection is given.
+ * @param onRefused called when the identity is refused while the run lasts; a renewal that only fails is a warning
  * @throws {PlumblineError} `ERR_CONNECTION_*`, `ERR_IDENTITY_*`, `ERR_SECRET_*`, `ERR_VAULT_*`, `ERR_HTTP_*`
  */
-export async function openGrants(inputs: RunLuigiInputs, host: Host, signal: AbortSignal): Promise<Grants> {
+export async function openGrants(
+  inputs: RunLuigiInputs,
+  host: Host,
+  signal: AbortSignal,
+  onRefused: (error: PlumblineError) => void,
+): Promise<Grants> {
   const { connection } = inputs;
   if (connection === undefined) return { ...NOTHING, close: async () => {} };
   const identity = identityOf(inputs, host);
   const read = await readSecrets(inputs, identity, host, signal);
-  const tokenFile = inputs.taskIdentity === 'connection' ? await openTokenFile(identity, host) : undefined;
+  const tokenFile = inputs.taskIdentity === 'connection' ? await openTokenFile(identity, host, onRefused) : undefined;
   return {
     identity: identity && identityFacts(identity, inputs),
     uses: read.map(({ binding, secret }) => useOf(binding, secret)),
@@ -76,7 +83,11 @@ async function readSecrets(
   return bindings.map((binding, index) => ({ binding, secret: found[index] as VaultSecret }));
 }
 
-async function openTokenFile(identity: ConnectionIdentity, host: Host): Promise<TokenFile | undefined> {
+async function openTokenFile(
+  identity: ConnectionIdentity,
+  host: Host,
+  onRefused: (error: PlumblineError) => void,
+): Promise<TokenFile | undefined> {
   if (identity.kind === 'managed') return undefined;
   const preferred = variablesBeforeTokenFile(process.env);
   if (preferred.length > 0) {
@@ -86,8 +97,16 @@ async function openTokenFile(identity: ConnectionIdentity, host: Host): Promise<
   return startTokenFile({
     identity,
     directory: stateDirectory(host),
-    report: ({ error }) => host.issue({ type: 'warning', message: error.message, code: error.code }),
+    report: renewalReport(host, onRefused),
   });
+}
+
+/** A renewal that is refused ends the run; one that only fails is told, because the last token still works for a while. */
+export function renewalReport(host: Pick<Host, 'issue'>, onRefused: (error: PlumblineError) => void) {
+  return ({ error }: Pick<RenewalProblem, 'error'>): void => {
+    if (error.code.startsWith('ERR_IDENTITY_')) onRefused(error);
+    else host.issue({ type: 'warning', message: error.message, code: error.code });
+  };
 }
 
 /** User code on a machine with a managed identity asks the machine itself; it only has to know which one. */

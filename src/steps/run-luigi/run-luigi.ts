@@ -1,5 +1,6 @@
 import { dirname, join } from 'node:path';
-import type { Host } from '#core/host.ts';
+import { asPlumblineError, type PlumblineError } from '#core/errors.ts';
+import type { Host, HostIssue } from '#core/host.ts';
 import { PRODUCT_VERSION } from '#core/product-version.ts';
 import type { Provenance } from '#core/provenance.ts';
 import { readProvenance } from '#core/read-provenance.ts';
@@ -29,10 +30,13 @@ export const runLuigi: Step = async (host, signal) => {
   const inputs = await readInputs(host);
   host.log.info(`RunLuigi ${PRODUCT_VERSION}: ${inputs.task} of ${inputs.module}`);
   const provenance = readProvenance(host.variable);
-  const grants = await openGrants(inputs, host, signal);
+  const refused = new AbortController();
+  const grants = await openGrants(inputs, host, signal, (error) => refused.abort(error));
   try {
     const request = await requestOf(inputs, grants, provenance, host, signal);
-    const { ref, outcome } = await run(request, inputs, host, signal);
+    const { ref, outcome } = await run(request, inputs, host, AbortSignal.any([signal, refused.signal]));
+    // An identity that is refused in the middle is a security signal: the run was stopped because of it.
+    if (refused.signal.aborted) host.issue(refusal(asPlumblineError(refused.signal.reason)));
     const source = { ...provenance.source, dirty: await isDirty(provenance.source) };
     return await conclude(ref, outcome, { inputs, grants, provenance: { ...provenance, source }, host, signal });
   } finally {
@@ -91,6 +95,10 @@ function engineOf(host: Host): Engine<LuigiRunRequest> {
     runsDirectory: join(stateDirectory(host), 'runs'),
     output: host.log.output,
   });
+}
+
+function refusal({ message, remedy, code }: PlumblineError): HostIssue {
+  return { type: 'error', message: `The run was stopped. ${message}${remedy ? ` ${remedy}` : ''}`, code };
 }
 
 interface Surroundings {
