@@ -125,8 +125,9 @@ function refused({ connection }: OidcEndpoint, response: HttpResponse): Plumblin
   const { status } = response;
   const why = `Azure DevOps answered ${status}${said(response)}`;
   if (status === 401 || status === 403 || status === 203 || (status >= 300 && status < 400))
-    return unavailable(connection, `${why} to the job's token`, JOB_TOKEN);
-  return unavailable(connection, why, status >= 500 || status === 429 ? LATER : NAMED_BY_THE_STAGE);
+    return unavailable(connection, `${why} to the job's token`, JOB_TOKEN, { status });
+  const passing = status >= 500 || status === 429;
+  return unavailable(connection, why, passing ? LATER : NAMED_BY_THE_STAGE, { status, passing });
 }
 
 /** What Azure DevOps says of it: its error document, or wrapped text for a connection that the stage does not name. */
@@ -136,10 +137,15 @@ function said(response: HttpResponse): string {
   return typeof text === 'string' ? ` ('${text.split(/[\r\n]/)[0]?.slice(0, 200)}')` : '';
 }
 
-function unavailable(connection: ServiceConnection, why: string, remedy: string): PlumblineError {
+function unavailable(
+  connection: ServiceConnection,
+  why: string,
+  remedy: string,
+  facts: { readonly status?: number; readonly passing?: boolean } = {},
+): PlumblineError {
   const message = `Cannot get an ID token for service connection ${connection.id}: ${why}`;
   return new PlumblineError('ERR_IDENTITY_OIDC_UNAVAILABLE', message, {
     remedy,
-    details: { connection: connection.id },
+    details: { connection: connection.id, ...facts },
   });
 }

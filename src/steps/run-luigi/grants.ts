@@ -104,7 +104,7 @@ async function openTokenFile(
 /** A renewal that is refused ends the run; one that only fails is told, because the last token still works for a while. */
 export function renewalReport(host: Pick<Host, 'issue'>, onRefused: (error: PlumblineError) => void) {
   return ({ error }: Pick<RenewalProblem, 'error'>): void => {
-    if (error.code.startsWith('ERR_IDENTITY_')) onRefused(error);
+    if (error.code.startsWith('ERR_IDENTITY_') && error.details['passing'] !== true) onRefused(error);
     else host.issue({ type: 'warning', message: error.message, code: error.code });
   };
 }
