@@ -70,8 +70,8 @@ def test_a_batch(run, luigid):
 def test_a_task_that_luigid_gives_up(run, folder, luigid):
     url = luigid("[scheduler]\nretry_delay=0.1\nretry_count=2\nprune_on_get_work=true\n")
     (folder / "luigi.cfg").write_text("[worker]\nkeep_alive=true\nwait_interval=0.2\nwait_jitter=0\n")
-    ended = run("retries", "Flaky", {"fails": 9}, scheduler=url)
-    assert [event["status"] for event in ended.of("end")][-1] == "DISABLED", ended.describe()
+    ended = run("retries", "Root", {"fails": 9}, scheduler=url)
+    assert [event["status"] for event in ended.of("end")] == ["FAILED", "FAILED", "DISABLED"], ended.describe()
     assert ended.status == 30
 
 
@@ -117,4 +117,4 @@ def test_a_luigid_that_dies_during_the_run(run, folder, luigid):
     )
     ended = run("kills", "Kills", scheduler=url)
     # Which call meets the dead end first, and with which error, is chance.
-    assert ended.status == 40 and ended.one("aborted")["type"] in ("RPCError", "ConnectionResetError"), ended.describe()
+    assert ended.status == 40 and ended.one("aborted")["frames"], ended.describe()

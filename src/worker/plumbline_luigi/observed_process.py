@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import signal
 import time
@@ -33,7 +34,7 @@ class ObservedTaskProcess(ContextManagedTaskProcess):
 
     def run(self):
         if self.use_multiprocessing:
-            die_with_parent(signal.SIGKILL)
+            _end_with_worker()
             write_whole_lines()
             observe_tasks(self.plumbline_events)
         else:
@@ -50,3 +51,11 @@ class ObservedTaskProcess(ContextManagedTaskProcess):
     def _handle_run_exception(self, ex):
         self.plumbline_events.emit("failure", task=self.task.task_id, **describe(ex))
         return super()._handle_run_exception(ex)
+
+
+def _end_with_worker() -> None:
+    """From here on this process dies with the one that forked it, even if that has happened a moment ago."""
+    die_with_parent(signal.SIGKILL)
+    worker = multiprocessing.parent_process()
+    if worker is not None and not worker.is_alive():
+        os._exit(128 + signal.SIGKILL)
