@@ -19,10 +19,10 @@ export function testStages(): { first: Stage[]; rest: Stage[] } {
   return {
     first: [mocha('architecture', 'test/architecture'), mocha('unit', 'test/unit')],
     rest: [
-      ...pytestStages(),
       mocha('contract', 'test/contract'),
-      ...optionalMocha('engines', 'test/engines'),
       ...taskStages(),
+      ...optionalMocha('engines', 'test/engines'),
+      ...pytestStages(),
     ],
   };
 }
