@@ -4,7 +4,6 @@ import { existsSync, mkdirSync, readFileSync, rmdirSync, rmSync, writeFileSync }
 import { dirname, resolve } from 'node:path';
 import { lockFolder } from '../../scripts/folder-lock.mjs';
 import { luigiExamples } from '../../scripts/luigi-examples.ts';
-import { ROOT } from '../../scripts/repository.ts';
 import { luigiPython, PipelineFolder, type PipelineRun, stepOf, TASK_NODE } from '../support/local-pipeline.ts';
 import { LUIGI_EXAMPLES, type LuigiExample } from '../support/luigi-example-runs.ts';
 
@@ -27,10 +26,10 @@ describe('examples of Luigi through RunLuigi@1, compared with plain luigi', () =
   let unlock: (() => void) | undefined;
 
   before(async function () {
-    this.timeout(180_000);
+    this.timeout(400_000);
     const modules = await luigiExamples();
-    // They write to fixed places in /tmp and /var/tmp.
-    unlock = await lockFolder(resolve(ROOT, '.cache/luigi-examples-run'));
+    // They write to fixed places in /tmp and /var/tmp: one checkout of this machine at a time.
+    unlock = await lockFolder('/tmp/plumbline-luigi-examples');
     await Promise.all(lists.map((list) => compareAll(list, modules, results)));
   });
 
