@@ -1,4 +1,7 @@
 import { spawn } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { ROOT } from './repository.ts';
 import { failureReport, judged, type TestCounts } from './test-counts.ts';
 import type { Stage } from './test-stages.ts';
@@ -22,7 +25,7 @@ export async function runStages(stages: readonly Stage[]): Promise<TestCounts[]>
 async function runStage(stage: Stage): Promise<TestCounts> {
   const started = performance.now();
   console.log(`  ${stage.name} …`);
-  const { output, exitCode } = await execute(stage);
+  const { output, exitCode } = stage.leavesFiles ? await executeApart(stage) : await execute(stage);
   const counts = judged(stage.counts(output), exitCode, Boolean(process.env['CI']));
   const seconds = ((performance.now() - started) / 1000).toFixed(1);
   if (counts.failed > 0) console.log(`\n${failureReport(output)}`);
@@ -38,6 +41,15 @@ function describe({ passed, failed, skips }: TestCounts): string {
     ...(skips.length > 0 ? [`${skips.length} left out`] : []),
   ];
   return parts.join(', ');
+}
+
+async function executeApart(stage: Stage): ReturnType<typeof execute> {
+  const folder = mkdtempSync(join(tmpdir(), 'plumbline-stage-'));
+  try {
+    return await execute({ ...stage, env: { ...stage.env, TMPDIR: folder } });
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
 }
 
 function execute(stage: Stage): Promise<{ output: string; exitCode: number | null }> {

@@ -12,6 +12,8 @@ export interface Stage {
   readonly args: readonly string[];
   readonly env: Readonly<Record<string, string>>;
   readonly counts: (output: string) => TestCounts;
+  /** The runner keeps temporary files when it ends; it gets a folder of its own, which is removed. */
+  readonly leavesFiles?: boolean;
 }
 
 /** Everything that `npm test` runs, quick answers first. `first` builds what the others use. */
@@ -68,7 +70,14 @@ function pytestStages(): Stage[] {
 function pytest(name: string, version: string, selection: readonly string[], env: Stage['env'] = {}): Stage {
   const args = ['-m', 'pytest', '-o', 'addopts=', '-q', '-rs', '-p', 'no:cacheprovider', ...selection];
   const command = pythonOf(ROOT, 'test', version);
-  return { name, command, args, env: { ...env, PYTHONDONTWRITEBYTECODE: '1' }, counts: pytestCounts };
+  return {
+    name,
+    command,
+    args,
+    env: { ...env, PYTHONDONTWRITEBYTECODE: '1' },
+    counts: pytestCounts,
+    leavesFiles: true,
+  };
 }
 
 function optionalMocha(name: string, folder: string): Stage[] {
