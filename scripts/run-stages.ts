@@ -11,12 +11,21 @@ const AT_ONCE = 2;
 /** A stage that takes longer hangs. */
 const STAGE_LIMIT_MS = 8 * 60_000;
 
+/** Ctrl-C and a polite kill end what runs and begin nothing more. */
+const interruption = new AbortController();
+const interrupted = interruption.signal;
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => interruption.abort());
+
 /** Runs stages, at most two at the same time in their order, and says of each how it went as soon as it has ended. */
 export async function runStages(stages: readonly Stage[]): Promise<TestCounts[]> {
   const waiting = [...stages];
   const results: TestCounts[] = [];
   const worker = async () => {
-    for (let stage = waiting.shift(); stage; stage = waiting.shift()) results.push(await runStage(stage));
+    while (!interrupted.aborted) {
+      const stage = waiting.shift();
+      if (stage === undefined) return;
+      results.push(await runStage(stage));
+    }
   };
   await Promise.all(Array.from({ length: AT_ONCE }, worker));
   return results;
@@ -61,9 +70,9 @@ function execute(stage: Stage): Promise<{ output: string; exitCode: number | nul
       stdio: ['ignore', 'pipe', 'pipe'],
       detached: true,
     });
-    const stop = (signal: NodeJS.Signals) => endGroup(child.pid, signal);
-    process.on('SIGTERM', stop).on('SIGINT', stop);
-    const limit = setTimeout(() => stop('SIGKILL'), STAGE_LIMIT_MS);
+    const stop = () => endGroup(child.pid, 'SIGTERM');
+    interrupted.addEventListener('abort', stop);
+    const limit = setTimeout(() => endGroup(child.pid, 'SIGKILL'), STAGE_LIMIT_MS);
     let output = '';
     for (const stream of [child.stdout, child.stderr]) {
       stream.setEncoding('utf8').on('data', (text) => {
@@ -73,7 +82,7 @@ function execute(stage: Stage): Promise<{ output: string; exitCode: number | nul
     child.on('error', fail);
     child.on('close', (exitCode, signal) => {
       clearTimeout(limit);
-      process.off('SIGTERM', stop).off('SIGINT', stop);
+      interrupted.removeEventListener('abort', stop);
       const ended =
         signal === null
           ? ''
@@ -98,5 +107,5 @@ export function conclude(results: readonly TestCounts[]): void {
   const passed = results.reduce((sum, result) => sum + result.passed, 0);
   const failed = results.reduce((sum, result) => sum + result.failed, 0);
   console.log(`${passed} passed, ${failed} failed`);
-  if (failed > 0 || passed === 0) process.exitCode = 1;
+  if (failed > 0 || passed === 0 || interrupted.aborted) process.exitCode = 1;
 }
