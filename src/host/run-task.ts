@@ -34,9 +34,14 @@ async function resultOf(step: Step, host: Host, signal: AbortSignal): Promise<St
 
 function report(thrown: unknown, host: Host, cancelled: boolean): StepResult {
   const error = asPlumblineError(thrown);
-  const message = error.remedy ? `${error.message} ${error.remedy}` : error.message;
+  const message = error.remedy ? `${asSentence(error.message)} ${error.remedy}` : error.message;
   host.issue({ type: 'error', message, code: error.code });
   for (let cause: unknown = error; cause instanceof Error; cause = cause.cause)
     host.log.debug(cause.stack ?? cause.message);
   return { result: cancelled ? 'Canceled' : 'Failed', message: error.message };
+}
+
+/** Messages end without a full stop, but for those that quote somebody's sentence. */
+function asSentence(message: string): string {
+  return /[.!?]$/.test(message) ? message : `${message}.`;
 }

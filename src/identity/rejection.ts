@@ -4,6 +4,8 @@ import type { AssertionClaims } from './assertion.ts';
 
 const TROUBLESHOOT = 'https://aka.ms/azdo-rm-workload-identity-troubleshooting';
 const CREDENTIAL = 'Open the federated credential of the app registration or managed identity and copy';
+/** An agent masks almost every parameter of a connection, secret or not (MaskingUtil.cs). */
+const HIDDEN = 'Where the log hides them as ***, the form that edits the service connection shows issuer and subject.';
 
 /**
  * What to do about each refusal of Entra ID. Source: Microsoft's "AADSTS error codes" and "Troubleshoot an Azure
@@ -12,10 +14,10 @@ const CREDENTIAL = 'Open the federated credential of the app registration or man
 const REMEDIES: Readonly<Record<string, string>> = {
   '700016': 'The application does not exist in this tenant: check the client id and the tenant id of the connection.',
   '700038': 'The client id of the connection is no application id: correct the connection.',
-  '700211': `No federated credential has this issuer. ${CREDENTIAL} issuer and subject exactly as shown here.`,
-  '70021': `No federated credential has this issuer and subject. ${CREDENTIAL} both exactly as shown here.`,
+  '700211': `No federated credential has this issuer. ${CREDENTIAL} issuer and subject exactly as shown here. ${HIDDEN}`,
+  '70021': `No federated credential has this issuer and subject. ${CREDENTIAL} both exactly as shown here. ${HIDDEN}`,
   '700212': `No federated credential has this audience. ${CREDENTIAL} 'api://AzureADTokenExchange' as its audience.`,
-  '700213': `No federated credential has this subject (case matters). ${CREDENTIAL} the subject exactly as shown here. It changes when organisation, project or connection are renamed.`,
+  '700213': `No federated credential has this subject (case matters). ${CREDENTIAL} the subject exactly as shown here. It changes when organisation, project or connection are renamed. ${HIDDEN}`,
   '700223': 'The tenant does not allow this issuer: ask for an exception in its app management policy.',
   '700222':
     'This kind of account cannot use a federated credential: use an app registration or a user-assigned managed identity.',
