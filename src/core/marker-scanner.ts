@@ -19,11 +19,14 @@ const LETTERS: ReadonlyMap<number, number> = new Map([
   [0x4f, 2],
 ]);
 const TWO_HASHES = 2;
-const WHOLE_WORD = 5;
+const LAST_LETTER = 2;
 
-/** Finds `##[` and `##vso[` in a stream of characters; knows only how far a marker has come. */
+/**
+ * Finds `##[` and the keyword `##vso` in a stream of characters; knows only how far a marker has come. The keyword counts
+ * without its bracket too, because the agent warns of every line that has it and is no command.
+ */
 export class MarkerScanner {
-  /** 0: nothing, 1: `#`, 2: `##`, 3: `##v`, 4: `##vs`, 5: `##vso`. */
+  /** 0: nothing, 1: `#`, 2: `##`, 3: `##v`, 4: `##vs`. */
   #matched = 0;
   #codePoint = 0;
   #continuations = 0;
@@ -33,9 +36,11 @@ export class MarkerScanner {
     return this.#matched === 0;
   }
 
-  /** Whether this character is the bracket that makes what came before a marker. */
+  /** Whether this character, a bracket or the last letter, makes a marker of what came before. */
   completesMarker(codePoint: number): boolean {
-    const completes = codePoint === BRACKET && (this.#matched === TWO_HASHES || this.#matched === WHOLE_WORD);
+    const completes =
+      (codePoint === BRACKET && this.#matched === TWO_HASHES) ||
+      (LETTERS.get(codePoint) === LAST_LETTER && this.#matched === TWO_HASHES + LAST_LETTER);
     this.#matched = completes ? 0 : this.#next(codePoint);
     return completes;
   }

@@ -1,9 +1,9 @@
 import { MarkerScanner } from './marker-scanner.ts';
 
 /**
- * Text in which an Azure Pipelines agent finds no command: `##vso[` and `##[` get a space before their bracket
- * (`##vso [`), wherever they stand, in any case, also with control or invisible characters in between. Everything else
- * stays as it is.
+ * Text in which an Azure Pipelines agent finds no command: `##vso` and `##[` get a space before their last character
+ * (`##vs o`, `## [`), wherever they stand, in any case, also with control or invisible characters in between. Everything
+ * else stays as it is.
  */
 export function neutralise(text: string): string {
   if (!TWO_HASHES.test(text)) return text;

@@ -3,7 +3,8 @@ import type { Finding, TaskRecord, TaskState } from '#core/run.ts';
 import { oneLine, taskName } from '#core/task-name.ts';
 import type { EventOf } from './worker-event.ts';
 
-const MESSAGE_LENGTH = 500;
+/** Characters of somebody else's message in one of ours. */
+export const MESSAGE_LENGTH = 500;
 
 interface Kind {
   readonly code: ErrorCode;
@@ -57,26 +58,29 @@ function why({ failure }: TaskRecord): string {
 }
 
 /**
- * At most `limit` findings of each kind (severity and code); behind the last of them one that counts the rest. An agent of
- * Azure Pipelines keeps ten errors and ten warnings of a step.
+ * At most `limit` findings of each severity, because an agent of Azure Pipelines keeps ten errors and ten warnings of a step:
+ * the first of every code, then the most important ones, and as the last one a finding that counts the rest by code.
  */
 export function capFindings(findings: readonly Finding[], limit = 10): readonly Finding[] {
-  const counts = new Map<string, number>();
-  const kept = findings.filter((finding) => {
-    const count = (counts.get(kindOf(finding)) ?? 0) + 1;
-    counts.set(kindOf(finding), count);
-    return count <= limit;
-  });
-  return [...counts].reduce((all, [kind, count]) => (count > limit ? withRest(all, kind, count - limit) : all), kept);
+  return (['error', 'warning'] as const).flatMap((severity) =>
+    capped(
+      findings.filter((finding) => finding.severity === severity),
+      limit,
+    ),
+  );
 }
 
-function kindOf({ severity, code }: Finding): string {
-  return `${severity} ${code}`;
+function capped(findings: readonly Finding[], limit: number): readonly Finding[] {
+  if (findings.length <= limit) return findings;
+  const ofEachCode = new Map(findings.toReversed().map((finding) => [finding.code, finding])).values();
+  const inOrder = [...new Set([...[...ofEachCode].reverse(), ...findings])];
+  const shown = new Set(inOrder.slice(0, limit - 1));
+  return [...findings.filter((finding) => shown.has(finding)), restOf(inOrder.slice(limit - 1))];
 }
 
-function withRest(findings: readonly Finding[], kind: string, rest: number): Finding[] {
-  const last = findings.findLastIndex((finding) => kindOf(finding) === kind);
-  const { severity, code } = findings[last] as Finding;
-  const message = `… and ${rest} more of the same kind (${code}); the report has them all`;
-  return findings.toSpliced(last + 1, 0, { severity, code, message });
+function restOf(findings: readonly Finding[]): Finding {
+  const { severity, code } = findings[0] as Finding;
+  const codes = [...Map.groupBy(findings, (finding) => finding.code)];
+  const counts = codes.map(([name, { length }]) => `${length} ${name}`).join(', ');
+  return { severity, code, message: `… and ${findings.length} more (${counts}): see the report` };
 }

@@ -1,11 +1,12 @@
 import { ERROR_FAMILIES, type ErrorCode } from '#core/errors.ts';
 import type { Finding, RunOutcome, RunUpdate, TaskRecord } from '#core/run.ts';
-import { taskName } from '#core/task-name.ts';
+import { oneLine, taskName } from '#core/task-name.ts';
 import { classify, type Dimensions, type Evidence } from './evidence.ts';
-import { taskFindings } from './findings.ts';
+import { MESSAGE_LENGTH, taskFindings } from './findings.ts';
 import { type OutcomeRow, outcomeRow } from './outcome-rows.ts';
 import type { OutcomeFacts } from './outcome-words.ts';
 import type { Ending, RunStory } from './run-story.ts';
+import { userFrame } from './user-frame.ts';
 
 const ADAPTER_VERSION = '1';
 
@@ -73,7 +74,19 @@ function findings(row: OutcomeRow, facts: OutcomeFacts, story: RunStory): readon
   const severity = row.state === 'succeeded' ? 'warning' : 'error';
   const tasks = story.tasks.records().filter((task) => !isOwnDoing(row, task));
   const own = row.code ? [rowFinding(row, row.code, facts, severity)] : [];
-  return [...own, ...taskFindings(tasks, story.tasks.nameless, severity), ...unreadable(story.unreadable)];
+  return [
+    ...own,
+    ...brokenOff(story, severity),
+    ...taskFindings(tasks, story.tasks.nameless, severity),
+    ...unreadable(story.unreadable),
+  ];
+}
+
+/** An exception or an exit that no task is to blame for: in `requires()`, an event handler, a `__str__`. */
+function brokenOff({ aborted }: RunStory, severity: Finding['severity']): Finding[] {
+  if (!aborted) return [];
+  const message = `The whole run was broken off by ${aborted.type}: ${oneLine(aborted.message, MESSAGE_LENGTH)}`;
+  return [{ severity, code: 'ERR_RUN_FAILED', message, frame: userFrame(aborted.frames) }];
 }
 
 /** Tasks that died because we stopped the run: one finding says so already. */

@@ -155,6 +155,7 @@ const READERS: Readonly<Record<string, (read: Reader) => object>> = {
   inputs: (read) => ({ task: read.text('task'), targets: read.targets() }),
   outputs: (read) => ({ task: read.text('task'), targets: read.targets() }),
   failure: (read) => ({ task: read.text('task'), ...read.raised() }),
+  aborted: (read) => read.raised(),
   end: (read) => ({ task: read.text('task'), status: read.text('status') }),
   unschedulable: (read) => ({
     task: read.maybeText('task'),

@@ -18,6 +18,7 @@ export class RunStory {
   readonly tasks = new TaskLedger();
   #hello: EventOf<'hello'> | undefined;
   #refused: EventOf<'refused'> | undefined;
+  #aborted: EventOf<'aborted'> | undefined;
   #asked: EventOf<'asked'> | undefined;
   #bye: EventOf<'bye'> | undefined;
   #foreign: string | undefined;
@@ -30,6 +31,11 @@ export class RunStory {
 
   get refused(): EventOf<'refused'> | undefined {
     return this.#refused;
+  }
+
+  /** What broke the whole run off outside of any task. */
+  get aborted(): EventOf<'aborted'> | undefined {
+    return this.#aborted;
   }
 
   /** The worker speaks another protocol; nothing of it is understood from there on. */
@@ -77,6 +83,9 @@ export class RunStory {
         return [{ kind: 'state', state: 'running', at: event.at }];
       case 'refused':
         this.#refused ??= event;
+        return [];
+      case 'aborted':
+        this.#aborted ??= event;
         return [];
       case 'asked':
         this.#asked = event;

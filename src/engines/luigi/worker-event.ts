@@ -52,6 +52,7 @@ export type WorkerEvent = { readonly at: number } & (
   | { readonly e: 'inputs'; readonly task: string; readonly targets: readonly Target[] }
   | { readonly e: 'outputs'; readonly task: string; readonly targets: readonly Target[] }
   | ({ readonly e: 'failure'; readonly task: string } & Raised)
+  | ({ readonly e: 'aborted' } & Raised)
   | { readonly e: 'end'; readonly task: string; readonly status: string }
   | ({
       readonly e: 'unschedulable';

@@ -103,7 +103,7 @@ describe('the processes of a Luigi run', function () {
     const expected = [
       Buffer.from('bytes '),
       Buffer.from([0xff, 0xfe, 0x80]),
-      Buffer.from(' and \r50 %\r100 %\n##vso [task.setvariable variable=a]b and ##\r [error]\n'),
+      Buffer.from(' and \r50 %\r100 %\n##vs o[task.setvariable variable=a]b and ##\r [error]\n'),
       Buffer.alloc(10 * 1024 * 1024, 'x'),
       Buffer.from('\n'),
     ];

@@ -45,7 +45,7 @@ function readings(text: string): string[] {
 }
 
 function hasMarker(text: string): boolean {
-  return readings(text).some((line) => /##(vso)?\[/i.test(line));
+  return readings(text).some((line) => /##(vso|\[)/i.test(line));
 }
 
 function inChunks(bytes: Buffer, cuts: readonly number[]): Buffer {
@@ -56,12 +56,12 @@ function inChunks(bytes: Buffer, cuts: readonly number[]): Buffer {
 
 describe('neutralise', () => {
   for (const [given, expected] of [
-    ['##vso[task.setvariable variable=a]b', '##vso [task.setvariable variable=a]b'],
+    ['##vso[task.setvariable variable=a]b', '##vs o[task.setvariable variable=a]b'],
     ['in the middle ##[error] of a line', 'in the middle ## [error] of a line'],
-    ['##VsO[x', '##VsO [x'],
+    ['##VsO[x', '##Vs O[x'],
     ['#####[banner', '##### [banner'],
-    ['##v\rso\0[', '##v\rso\0 ['],
-    ['##[##vso[', '## [##vso ['],
+    ['##v\rso\0[', '##v\rs o\0['],
+    ['##[##vso[', '## [##vs o['],
     ['#\u00ad#[', '#\u00ad# ['],
   ] as const) {
     it(`makes ${JSON.stringify(given)} harmless`, () => {
@@ -133,6 +133,6 @@ describe('neutralised bytes', () => {
     stream.write('50 %\r##vs');
     assert.equal(String(stream.read()), '50 %\r##vs');
     stream.write('o[x');
-    assert.equal(String(stream.read()), 'o [x');
+    assert.equal(String(stream.read()), ' o[x');
   });
 });
