@@ -6,6 +6,9 @@ import type { EventOf } from './worker-event.ts';
 /** Characters of somebody else's message in one of ours. */
 export const MESSAGE_LENGTH = 500;
 
+/** Its worker could not write the exception down, for example on a full disk. */
+const UNTOLD = ': its exception was not recorded, see the log';
+
 interface Kind {
   readonly code: ErrorCode;
   readonly says: (task: TaskRecord) => string;
@@ -13,7 +16,7 @@ interface Kind {
 
 /** What is told of a task in such a state, the most important first. */
 const KINDS: Partial<Readonly<Record<TaskState, Kind>>> = {
-  failed: { code: 'ERR_RUN_FAILED', says: (task) => `failed${why(task)}` },
+  failed: { code: 'ERR_RUN_FAILED', says: (task) => `failed${why(task) || UNTOLD}` },
   died: { code: 'ERR_RUN_DIED', says: (task) => `died${why(task)}` },
   disabled: { code: 'ERR_RUN_FAILED', says: (task) => `was given up after its retries${why(task)}` },
   unschedulable: { code: 'ERR_RUN_SCHEDULING', says: (task) => `could not be scheduled${why(task)}` },
@@ -72,15 +75,21 @@ export function capFindings(findings: readonly Finding[], limit = 10): readonly 
 
 function capped(findings: readonly Finding[], limit: number): readonly Finding[] {
   if (findings.length <= limit) return findings;
-  const ofEachCode = new Map(findings.toReversed().map((finding) => [finding.code, finding])).values();
-  const inOrder = [...new Set([...[...ofEachCode].reverse(), ...findings])];
+  const inOrder = [...new Set([...firstOfEachCode(findings), ...findings])];
   const shown = new Set(inOrder.slice(0, limit - 1));
   return [...findings.filter((finding) => shown.has(finding)), restOf(inOrder.slice(limit - 1))];
 }
 
+function firstOfEachCode(findings: readonly Finding[]): readonly Finding[] {
+  const first = new Map<ErrorCode, Finding>();
+  for (const finding of findings) if (!first.has(finding.code)) first.set(finding.code, finding);
+  return [...first.values()];
+}
+
 function restOf(findings: readonly Finding[]): Finding {
   const { severity, code } = findings[0] as Finding;
-  const codes = [...Map.groupBy(findings, (finding) => finding.code)];
-  const counts = codes.map(([name, { length }]) => `${length} ${name}`).join(', ');
-  return { severity, code, message: `… and ${findings.length} more (${counts}): see the report` };
+  const counts = new Map<ErrorCode, number>();
+  for (const finding of findings) counts.set(finding.code, (counts.get(finding.code) ?? 0) + 1);
+  const words = [...counts].map(([name, count]) => `${count} ${name}`).join(', ');
+  return { severity, code, message: `… and ${findings.length} more (${words}): see the report` };
 }
