@@ -1,4 +1,3 @@
-import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { azureDevOpsRecords } from '#azure-devops/run-records.ts';
 import { asPlumblineError } from '#core/errors.ts';
@@ -16,6 +15,7 @@ import { renderSummary } from '#report/render-summary.ts';
 import type { Cut, LineageReceipt, Report } from '#report/schema.ts';
 import type { Grants } from './grants.ts';
 import type { RunLuigiInputs } from './inputs.ts';
+import { RunFiles } from './run-files.ts';
 import { stateDirectory } from './state-directory.ts';
 
 export interface Delivery {
@@ -39,13 +39,12 @@ const FAILED: ReadonlySet<TaskState> = new Set(['failed', 'died', 'disabled', 'u
  */
 export async function deliver(ref: RunRef, outcome: RunOutcome, delivery: Delivery): Promise<readonly Finding[]> {
   const { host, provenance } = delivery;
-  const folder = join(stateDirectory(host), 'reports', ref.id);
-  await mkdir(folder, { recursive: true, mode: 0o700 });
-  const lineage = await keepLineage(ref, outcome, delivery, folder);
+  const files = new RunFiles(join(stateDirectory(host), 'reports', ref.id));
+  const lineage = await keepLineage(ref, outcome, delivery, files);
   const report = reportOf(ref, outcome, delivery, lineage);
-  const reportFile = await keep(join(folder, 'report.json'), `${JSON.stringify(report)}\n`);
+  const reportFile = await files.keep('report.json', `${JSON.stringify(report)}\n`);
   const summary = renderSummary(report);
-  await keep(join(folder, 'summary.md'), summary);
+  await files.keep('summary.md', summary);
   const outputs = {
     runState: outcome.state,
     rootTaskId: outcome.rootTaskId ?? '',
@@ -57,7 +56,7 @@ export async function deliver(ref: RunRef, outcome: RunOutcome, delivery: Delive
   };
   for (const [name, value] of Object.entries(outputs)) host.setOutput(name, value);
   const attached = delivery.inputs.lineage === 'run' ? lineage?.text : undefined;
-  return publish({ report, summary, lineage: attached }, delivery);
+  return [...files.unwritten, ...(await publish({ report, summary, lineage: attached }, delivery))];
 }
 
 async function publish(publication: Publication, { host, signal }: Delivery): Promise<readonly Finding[]> {
@@ -84,14 +83,13 @@ async function keepLineage(
   ref: RunRef,
   outcome: RunOutcome,
   { inputs, provenance }: Delivery,
-  folder: string,
+  files: RunFiles,
 ): Promise<KeptLineage | undefined> {
   if (inputs.lineage === 'none') return undefined;
   const options = { runId: ref.id, workflow: inputs.task, producerVersion: PRODUCT_VERSION };
   const lineage = describeLineage(outcome, provenance, options);
   const { text, events, omittedRuns } = encodeLineage(lineage);
-  const file = join(folder, 'lineage.jsonl');
-  await writeLineageFile(file, text);
+  const file = await files.keep('lineage.jsonl', text, writeLineageFile);
   const { namespace, stepRunId, workflowRunId, omittedDatasets } = lineage;
   const kept = datasetsOf(lineage.events);
   const runs = new Set(lineage.events.map(({ run }) => run.runId)).size;
@@ -124,9 +122,4 @@ function reportOf(ref: RunRef, outcome: RunOutcome, delivery: Delivery, lineage:
     lineage: lineage?.receipt,
     lineageCut: lineage?.cut,
   });
-}
-
-async function keep(path: string, text: string): Promise<string> {
-  await writeFile(path, text, { mode: 0o600 });
-  return path;
 }
