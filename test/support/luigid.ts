@@ -6,14 +6,15 @@ import { luigiPython } from './luigi-scenario.ts';
 
 export interface RunningLuigid {
   readonly url: string;
+  readonly pid: number;
   close(): Promise<void>;
 }
 
-/** A real luigid on loopback, its state in `folder`. Resolves when it answers. */
-export async function startLuigid(folder: string): Promise<RunningLuigid> {
+/** A real luigid on loopback, of the environment that `python` belongs to, its state in `folder`. Resolves when it answers. */
+export async function startLuigid(folder: string, python = luigiPython()): Promise<RunningLuigid> {
   const port = await freePort();
   const url = `http://127.0.0.1:${port}`;
-  const luigid = join(dirname(luigiPython()), 'luigid');
+  const luigid = join(dirname(python), 'luigid');
   const args = ['--address', '127.0.0.1', '--port', String(port), '--state-path', join(folder, 'luigid.pickle')];
   const child = spawn(luigid, args, { cwd: folder, stdio: 'ignore' });
   const exited = once(child, 'exit');
@@ -22,7 +23,8 @@ export async function startLuigid(folder: string): Promise<RunningLuigid> {
     child.kill('SIGKILL');
     await exited;
   };
-  return { url, close };
+  if (child.pid === undefined) throw new Error('luigid did not start.');
+  return { url, pid: child.pid, close };
 }
 
 /** A port that nobody listens on right now. */
