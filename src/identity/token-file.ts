@@ -1,4 +1,4 @@
-import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { type Clock, systemClock } from '#core/clock.ts';
 import { asPlumblineError, PlumblineError } from '#core/errors.ts';
@@ -10,6 +10,9 @@ import type { FederatedIdentity } from './connection-identity.ts';
  * for about as long: an ID token of Azure DevOps lives 600 s in all.
  */
 const RENEWAL_MS = 60_000;
+
+/** How the name of a token file's folder begins. */
+const FOLDER = 'identity-';
 
 /** A renewal that failed. Reported at the first failure of a row and again when the token in the file has expired. */
 export interface RenewalProblem {
@@ -43,7 +46,7 @@ export interface TokenFile {
 export async function startTokenFile(options: TokenFileOptions): Promise<TokenFile> {
   const { identity, directory } = options;
   const first = await identity.assertion();
-  const folder = await mkdtemp(path.join(directory, 'identity-'));
+  const folder = await mkdtemp(path.join(directory, FOLDER));
   const file = path.join(folder, 'token');
   await replaceFile(file, first.token.reveal());
   const stopped = new AbortController();
@@ -62,6 +65,12 @@ export async function startTokenFile(options: TokenFileOptions): Promise<TokenFi
       await rm(folder, { recursive: true, force: true });
     },
   };
+}
+
+/** Removes every token file below `directory`, whoever left it. Only for when nothing that keeps one runs any more. */
+export async function removeTokenFiles(directory: string): Promise<void> {
+  const names = (await readdir(directory)).filter((name) => name.startsWith(FOLDER));
+  await Promise.all(names.map((name) => rm(path.join(directory, name), { recursive: true, force: true })));
 }
 
 /**

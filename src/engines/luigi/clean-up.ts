@@ -13,6 +13,12 @@ export interface CleanUp {
 
 const GRACE_MS = 1_000;
 
+/** The handle of the run of this id below `runsDirectory`; `undefined` when there is none. */
+export function findLuigiRun(runsDirectory: string, id: string): string | undefined {
+  const directory = RunDirectory.of(runsDirectory, id);
+  return directory.record() && directory.path;
+}
+
 /**
  * For the post-job handler, from another process than the one that started the run: stops it if it still goes, ends every
  * process that it left, and removes its secrets. A folder that is gone has nothing to clean up.

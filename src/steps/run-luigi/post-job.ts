@@ -1,17 +1,23 @@
+import type { Host } from '#core/host.ts';
 import type { Step } from '#core/step.ts';
-import { cleanUpLuigiRun } from '#engines/luigi/clean-up.ts';
+import { type CleanUp, cleanUpLuigiRun, findLuigiRun } from '#engines/luigi/clean-up.ts';
+import { removeTokenFiles } from '#identity/token-file.ts';
+import { numberedId } from '#run/run-key.ts';
+import { runsDirectory, stateDirectory } from './state-directory.ts';
 
-/** Under which the main handler remembers where its run is. */
-export const RUN_HANDLE = 'plumblineRun';
+/** Under which the main handler remembers the key of its runs, before it starts one. */
+export const RUN_KEY = 'plumblineRun';
 
 /**
  * The end of the job: stops a run that the main handler could not stop (a container never sees the agent's signal), ends
- * what user code left behind, and removes secrets from the disk.
+ * what user code left behind in any attempt, and removes secrets from the disk.
  */
 export const stopLeftovers: Step = async (host) => {
-  const handle = host.memory.get(RUN_HANDLE);
-  if (handle === undefined) return { result: 'Succeeded', message: 'No run was started.' };
-  const { stopped, found, left } = await cleanUpLuigiRun(handle);
+  // No step of the job runs any more: every file that is left belongs to one that was killed.
+  await removeTokenFiles(stateDirectory(host));
+  const key = host.memory.get(RUN_KEY);
+  if (key === undefined) return { result: 'Succeeded', message: 'No run was started.' };
+  const { stopped, found, left } = await cleanUpAll(key, host);
   if (left) {
     const message = `${left} processes of the run could not be ended. Look for PLUMBLINE_RUN_ID in their environment on the agent.`;
     host.issue({ type: 'warning', message });
@@ -21,6 +27,18 @@ export const stopLeftovers: Step = async (host) => {
   host.log.info(message);
   return { result: 'Succeeded', message };
 };
+
+/** The runs of every attempt. */
+async function cleanUpAll(key: string, host: Host): Promise<CleanUp> {
+  let all: CleanUp = { stopped: false, found: 0, left: 0 };
+  for (let number = 1; ; number += 1) {
+    const handle = findLuigiRun(runsDirectory(host), numberedId(key, number));
+    if (handle === undefined) return all;
+    const { stopped, found, left } = await cleanUpLuigiRun(handle);
+    const stillThere = left === undefined || all.left === undefined ? undefined : all.left + left;
+    all = { stopped: stopped || all.stopped, found: found + all.found, left: stillThere };
+  }
+}
 
 function leftBehind(found: number): string {
   if (found === 0) return 'The run has left no process behind.';

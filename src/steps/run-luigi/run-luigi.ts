@@ -18,9 +18,9 @@ import { deliver } from './deliver.ts';
 import { type Grants, openGrants } from './grants.ts';
 import { type RunLuigiInputs, readInputs } from './inputs.ts';
 import { issuesOf } from './issues.ts';
-import { RUN_HANDLE } from './post-job.ts';
+import { RUN_KEY } from './post-job.ts';
 import { RunView } from './run-view.ts';
-import { stateDirectory } from './state-directory.ts';
+import { runsDirectory } from './state-directory.ts';
 
 /**
  * `RunLuigi@1`: runs a Luigi task with everything it requires on this agent, under the identity of a service connection,
@@ -79,8 +79,8 @@ async function run(
   signal: AbortSignal,
 ): Promise<{ readonly ref: RunRef; readonly outcome: RunOutcome }> {
   const engine = engineOf(host);
+  host.memory.set(RUN_KEY, request.id);
   const { ref, how } = await startOrAdopt(engine, request, onExistingRun, signal);
-  host.memory.set(RUN_HANDLE, ref.handle);
   host.setOutput('runId', ref.id);
   if (how === 'adopted') host.log.info(`The run ${ref.id} is there already and is adopted; nothing is started.`);
   const view = new RunView(host);
@@ -92,7 +92,7 @@ function engineOf(host: Host): Engine<LuigiRunRequest> {
   return luigiAgent({
     // The worker lies beside the file that the agent starts.
     workerPath: join(dirname(process.argv[1] ?? ''), 'worker', 'plumbline_luigi'),
-    runsDirectory: join(stateDirectory(host), 'runs'),
+    runsDirectory: runsDirectory(host),
     output: host.log.output,
   });
 }

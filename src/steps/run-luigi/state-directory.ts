@@ -9,3 +9,8 @@ export function stateDirectory(host: Host): string {
   mkdirSync(path, { recursive: true, mode: 0o700 });
   return path;
 }
+
+/** The folder below which each run has one of its own. */
+export function runsDirectory(host: Host): string {
+  return join(stateDirectory(host), 'runs');
+}
