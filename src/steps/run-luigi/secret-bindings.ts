@@ -1,19 +1,18 @@
 import type { JsonValue } from '#core/json.ts';
+import { parseSecretReference, type SecretReference } from '#secrets/secret-reference.ts';
 
 /** Where a secret of the vault goes: an environment variable, a 0600 file named by one, or a PRIVATE parameter. */
 export interface SecretBinding {
   readonly target: 'environment' | 'file' | 'parameter';
   /** Name of the environment variable or of the parameter. */
   readonly name: string;
-  readonly secret: { readonly name: string; readonly version?: string };
+  readonly secret: SecretReference;
 }
 
 export type Refusal = (key: string, allowed: string) => void;
 
 const ENVIRONMENT_NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;
 const PARAMETER_NAME = /^[\p{L}_][\p{L}\p{N}_]*$/u;
-/** Key Vault's own rule for names (specification of the secrets data plane); versions are 32 hexadecimal digits. */
-const SECRET = /^([0-9A-Za-z-]{1,127})(?:\/([0-9a-fA-F]{32}))?$/;
 const RESERVED = /^(PLUMBLINE_.*|PATH|HOME|PYTHON.*|LD_.*|DYLD_.*|LUIGI_CONFIG.*|AZURE_FEDERATED_TOKEN_FILE)$/i;
 
 const ALLOWED_VALUE = 'NAME: secret-name or NAME: secret-name/version (32 hexadecimal digits)';
@@ -26,10 +25,9 @@ export function readSecretBindings(mapping: ReadonlyMap<string, JsonValue>, refu
   const bindings: SecretBinding[] = [];
   for (const [key, value] of mapping) {
     const place = placeOf(key, refuse);
-    const [, name, version] = (typeof value === 'string' && SECRET.exec(value)) || [];
-    if (!name) refuse(key, ALLOWED_VALUE);
-    if (place && name)
-      bindings.push({ ...place, secret: version ? { name, version: version.toLowerCase() } : { name } });
+    const secret = typeof value === 'string' ? parseSecretReference(value) : undefined;
+    if (!secret) refuse(key, ALLOWED_VALUE);
+    if (place && secret) bindings.push({ ...place, secret });
   }
   return withoutDoubles(bindings, refuse);
 }
