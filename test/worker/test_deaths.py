@@ -47,6 +47,24 @@ def test_a_task_process_that_dies(run, task, parameters, told):
     assert list(ended.ends().values()) == ["FAILED"] and not ended.of("stalled")
 
 
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_keyboard_interrupt_in_a_task_is_told_as_its_failure(run, folder, workers):
+    (folder / "interrupted.py").write_text(
+        "import luigi, os\n"
+        "class Interrupted(luigi.Task):\n"
+        "    def output(self): return luigi.LocalTarget('out.txt')\n"
+        "    def run(self):\n"
+        "        if not os.path.exists('again'):\n"
+        "            open('again', 'w').close()\n"
+        "            raise KeyboardInterrupt\n"
+        "        self.output().open('w').close()\n"
+    )
+    ended = run("interrupted", "Interrupted", workers=workers)
+    assert ended.one("failure")["type"] == "KeyboardInterrupt" and ended.one("failure")["frames"]
+    # With several workers Luigi gives such a task no status, and runs it again unless it sees the dead process first.
+    assert all(event.get("status") in ("DONE", "FAILED") for event in ended.of("end")), ended.describe()
+
+
 def test_a_task_that_closes_every_descriptor(run):
     ended = run("pipes", "ClosesDescriptors", workers=2)
     assert ended.one("stalled") and ended.status == 30

@@ -39,7 +39,12 @@ class ObservedTaskProcess(ContextManagedTaskProcess):
             observe_tasks(self.plumbline_events)
         else:
             self._tell_start(os.getpid())
-        super().run()
+        try:
+            super().run()
+        except KeyboardInterrupt as error:
+            # The one exception that Luigi does not take for a failure of the task.
+            self.plumbline_events.emit("failure", task=self.task.task_id, **describe(error))
+            raise
 
     def seconds(self) -> float | None:
         return None if self.plumbline_began is None else round(time.monotonic() - self.plumbline_began, 6)

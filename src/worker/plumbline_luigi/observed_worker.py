@@ -143,6 +143,9 @@ class ObservedWorker(luigi.worker.Worker):
     # The end
 
     def _tell_end(self, task_id, status, explanation):
+        if status is None:
+            # A task process that was interrupted: no end, Luigi runs it again.
+            return
         process = self._running_tasks.get(task_id)
         if status == FAILED:
             self._tell_silent_death(task_id, process, explanation)
