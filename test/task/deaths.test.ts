@@ -19,7 +19,7 @@ if (TASK_NODE === '24') {
       nothingGrowsFails: { module: 'full_disk', task: 'NothingGrows', parameters: { rows: 3 } },
       nothingGrowsInFour: { module: 'full_disk', task: 'NothingGrows', parameters: { rows: 3 }, inputs: FOUR },
       vanishedInFour: { module: 'vanishing', task: 'OnSuccess', inputs: FOUR },
-      hungInFour: { module: 'hung', task: 'Hung', inputs: { ...FOUR, timeout: '2s' } },
+      hungInFour: { module: 'hung', task: 'Hung', inputs: { ...FOUR, timeout: '5s' } },
     });
 
     before(async function () {
