@@ -37,24 +37,61 @@ function isOneLine(text: string): boolean {
 
 function escapedForms(text: string): string[] {
   const json = JSON.stringify(text).slice(1, -1);
-  const url = encodeURIComponent(wellFormed(text));
+  const literals = [json.replaceAll('\\"', '"'), pythonText(text), pythonBytes(text)];
   return [
     json,
     json.replaceAll('/', '\\/'),
     asciiOnly(json),
-    // Python's repr() and shells escape the backslash but not the double quote.
-    json.replaceAll('\\"', '"'),
-    url,
-    url.replaceAll('%20', '+'),
-    url.replace(/%[0-9A-F]{2}/g, (code) => code.toLowerCase()),
-    url.replace(/[!'()*]/g, (sign) => `%${sign.charCodeAt(0).toString(16).toUpperCase()}`),
-    encodeURI(wellFormed(text)),
+    // A literal in single quotes escapes these; in double quotes, which repr() takes for a text with single ones, it does not.
+    ...literals.flatMap((literal) => [literal, literal.replaceAll("'", "\\'")]),
+    ...urlForms(wellFormed(text)),
+    // The two ways to write a single quote between single quotes: Python's shlex.quote, and a trace of bash.
+    text.replaceAll("'", `'"'"'`),
+    text.replaceAll("'", "'\\''"),
   ];
+}
+
+/**
+ * URL encoders differ in which signs they leave: JavaScript's leaves `!'()*`, Python's `quote` the slash, PHP's and Java's form
+ * encoders escape the tilde; forms have a plus for a space; some write small hexadecimal digits.
+ */
+function urlForms(text: string): string[] {
+  const component = encodeURIComponent(text);
+  const strict = component.replace(/[!'()*]/g, percentEncoded);
+  const whole = [component, strict, strict.replaceAll('~', '%7E')];
+  const open = [...whole, ...whole.map((url) => url.replaceAll('%2F', '/')), encodeURI(text)];
+  const all = [...open, ...open.map((url) => url.replaceAll('%20', '+'))];
+  return [...all, ...all.map((url) => url.replace(/%[0-9A-F]{2}/g, (code) => code.toLowerCase()))];
+}
+
+function percentEncoded(sign: string): string {
+  return `%${hex(sign.charCodeAt(0), 2).toUpperCase()}`;
+}
+
+const NAMED_ESCAPES: Readonly<Record<string, string>> = { '\\': '\\\\', '\t': '\\t', '\n': '\\n', '\r': '\\r' };
+
+/** As Python's repr() writes a text, without its quotes: what cannot be printed is escaped by its number. */
+function pythonText(text: string): string {
+  return text.replace(/\\|(?! )[\p{C}\p{Z}]/gu, (sign) => {
+    const code = sign.codePointAt(0) ?? 0;
+    const number = code > 0xffff ? `U${hex(code, 8)}` : code > 0xff ? `u${hex(code, 4)}` : `x${hex(code, 2)}`;
+    return NAMED_ESCAPES[sign] ?? `\\${number}`;
+  });
+}
+
+/** The same for the UTF-8 bytes of the text. */
+function pythonBytes(text: string): string {
+  const bytes = Buffer.from(text, 'utf8').toString('latin1');
+  return bytes.replace(/[^\x20-\x5b\x5d-\x7e]/g, (byte) => NAMED_ESCAPES[byte] ?? `\\x${hex(byte.charCodeAt(0), 2)}`);
+}
+
+function hex(code: number, digits: number): string {
+  return code.toString(16).padStart(digits, '0');
 }
 
 /** As JSON encoders write it that keep to ASCII, Python's `json.dumps` for one. */
 function asciiOnly(json: string): string {
-  return json.replace(/[\u007f-\uffff]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`);
+  return json.replace(/[\u007f-\uffff]/g, (unit) => `\\u${hex(unit.charCodeAt(0), 4)}`);
 }
 
 /** The URL encoders refuse a lone surrogate; UTF-8 has no bytes for it either. */

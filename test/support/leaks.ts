@@ -38,9 +38,17 @@ export function textsBelow(folder: string, skip = (_name: string) => false): rea
     .map((name) => ({ place: name, text: readFileSync(join(folder, name), 'utf8') }));
 }
 
-/** Each place in which a spelling of one of these secrets stands, and which. */
-export function leaksOf(secrets: readonly string[], places: readonly Place[]): readonly string[] {
-  const forms = secrets.flatMap(spellings);
+/**
+ * Each place in which a spelling of one of these secrets stands, and which.
+ * @param more spellings that somebody else worked out
+ */
+export function leaksOf(
+  secrets: readonly string[],
+  places: readonly Place[],
+  more: readonly string[] = [],
+): readonly string[] {
+  const others = more.flatMap((form) => form.split(/[\r\n]/)).filter((line) => line.trim().length >= TELLING);
+  const forms = [...new Set([...secrets.flatMap(spellings), ...others])];
   return places.flatMap(({ place, text }) =>
     forms.filter((form) => text.includes(form) || place.includes(form)).map((form) => `${place}: ${form}`),
   );

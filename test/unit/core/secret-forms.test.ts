@@ -32,6 +32,20 @@ describe('secretForms', () => {
     assert.equal(mask('"pa\\"ss/w+rd &\\\\ \\u00e9=1"', secret), '"***"');
   });
 
+  it("covers what Python's own encoders and repr() make of it, with and without quotes of its own", () => {
+    const quoted = `k'1"2\\é\t\u00a0/+~ =&`;
+    const texts = [
+      'k%271%222%5C%C3%A9%09%C2%A0/%2B~%20%3D%26',
+      'k%271%222%5C%C3%A9%09%C2%A0%2F%2B~+%3D%26',
+      'k%271%222%5c%c3%a9%09%c2%a0%2f%2b%7e+%3d%26',
+      `k\\'1"2\\\\é\\t\\xa0/+~ =&`,
+      `k\\'1"2\\\\\\xc3\\xa9\\t\\xc2\\xa0/+~ =&`,
+      `k'"'"'1"2\\é\t\u00a0/+~ =&`,
+      `k'\\''1"2\\é\t\u00a0/+~ =&`,
+    ];
+    for (const text of texts) assert.equal(mask(`<${text}>`, new Secret(quoted)), '<***>');
+  });
+
   it('covers base64 of the value alone, with a newline after it and behind a user name', () => {
     for (const around of [value, `${value}\n`, `u:${value}`, `us:${value}`, `use:${value}`, `use:${value}!`]) {
       const base64 = Buffer.from(around).toString('base64');
