@@ -125,7 +125,11 @@ export const WRONG_RUNS: readonly WrongRun[] = [
     says: [/the catalogue does not answer/],
     points: [BROKEN, 13],
   }),
-  failed('sys.exit(0) in requires()', 'broken_methods', 'ExitsInRequires', { codes: [DIED], says: [/status 0/] }),
+  failed('sys.exit(0) in requires()', 'broken_methods', 'ExitsInRequires', {
+    codes: [DIED, FAILED],
+    says: [/status 0/, /broken off by SystemExit: 0/],
+    points: [BROKEN, 26],
+  }),
   {
     what: 'complete() that raises after the run',
     module: 'broken_methods',

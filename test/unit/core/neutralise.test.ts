@@ -45,7 +45,7 @@ function readings(text: string): string[] {
 }
 
 function hasMarker(text: string): boolean {
-  return readings(text).some((line) => /##(vso|\[)/i.test(line));
+  return readings(text).some((line) => /##(vso|\[)/iu.test(line));
 }
 
 function inChunks(bytes: Buffer, cuts: readonly number[]): Buffer {
