@@ -8,7 +8,7 @@ import type { Engine } from '#engines/engine.ts';
 import { luigiAgent } from '#engines/luigi/luigi-agent.ts';
 import { type PythonInterpreter, resolvePython } from '#engines/luigi/python-interpreter.ts';
 import type { LuigiRunRequest } from '#engines/luigi/request.ts';
-import { endStrays } from '#engines/luigi/stray-processes.ts';
+import { endStrays, findStrays } from '#engines/luigi/stray-processes.ts';
 import { pythonOf } from '../../scripts/python-environments.mjs';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
@@ -17,7 +17,7 @@ export const WORKER_PATH = join(ROOT, 'src/worker/plumbline_luigi');
 
 /** The Python that set-up prepared with Luigi. */
 export function luigiPython(): string {
-  return pythonOf(ROOT, 'luigi', '3.11');
+  return pythonOf(ROOT, 'luigi');
 }
 
 /** A stream that keeps what it is given. */
@@ -125,6 +125,19 @@ export async function untilTask(
   for await (const update of engine.follow(ref, new AbortController().signal)) {
     if (update.kind === 'task' && update.task.family === family && update.task.state === state) return;
     if (update.kind === 'outcome') throw new Error(`${family} was never ${state}: ${update.outcome.summary}`);
+  }
+}
+
+/**
+ * The marked processes of a run as soon as there are so many; after 5 s, what there is. A process that was just started or
+ * is just ending is there a moment sooner or later.
+ */
+export async function straysOnceThereAre(id: string, enough: (count: number) => boolean) {
+  const end = Date.now() + 5_000;
+  for (;;) {
+    const strays = findStrays(id);
+    if (enough(strays.length) || Date.now() > end) return strays;
+    await new Promise((resolve) => setTimeout(resolve, 20));
   }
 }
 

@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict';
-import { findStrays } from '#engines/luigi/stray-processes.ts';
 import { startOrAdopt } from '#run/start-or-adopt.ts';
 import { startElsewhere } from '../../support/luigi-run-elsewhere.ts';
-import { followToEnd, LuigiScenario, untilStatus } from '../../support/luigi-scenario.ts';
+import { followToEnd, LuigiScenario, straysOnceThereAre, untilStatus } from '../../support/luigi-scenario.ts';
 
 const signal = new AbortController().signal;
 
@@ -42,7 +41,7 @@ describe('a Luigi run and those who come later', function () {
     await exited;
     const found = await scenario.engine.find(key, signal);
     assert.equal(found?.state, 'failed');
-    assert.deepEqual(findStrays(ref.id), []);
+    assert.deepEqual(await straysOnceThereAre(ref.id, (count) => count === 0), []);
     const next = await startOrAdopt(scenario.engine, request('Good', '1.2'), 'adopt', signal);
     assert.deepEqual([next.how, next.ref.id, next.standing], ['started', `${key}~2`, 'unsuccessful']);
     assert.equal((await followToEnd(scenario.engine, next.ref)).outcome.state, 'succeeded');
