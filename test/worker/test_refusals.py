@@ -53,6 +53,12 @@ def test_an_unknown_task(run):
     assert "near names are" in event["message"] and "Report" in event["message"]
 
 
+def test_an_unknown_task_that_is_like_none_of_the_module(run):
+    message = refused(run("failing", "Nope"), "ERR_TASK_UNKNOWN")["message"]
+    assert "core" not in message
+    assert "the module has" in message and "Root" in message
+
+
 def test_a_family_of_two_classes(run, folder):
     (folder / "twice.py").write_text("import good, luigi\nclass Report(luigi.Task):\n    pass\n")
     assert "good, twice" in refused(run("twice", "Report"), "ERR_TASK_UNKNOWN")["message"]

@@ -7,11 +7,14 @@ import importlib
 import json
 
 from luigi.parameter import ParameterVisibility
+from luigi.task import Config
 from luigi.task_register import Register
 
 from plumbline_luigi.refusal import Refusal
 from plumbline_luigi.request import Request
 from plumbline_luigi.trace import describe
+
+MOST_NAMES = 10
 
 SHOWN = 80
 
@@ -57,13 +60,22 @@ def find_family(family: str, module: str):
             "Give one of them a task_namespace.",
         )
     if known is None:
-        near = difflib.get_close_matches(family, Register.task_names(), n=3, cutoff=0.5)
         raise Refusal(
             "ERR_TASK_UNKNOWN",
-            f"Task {family} does not exist in module {module}" + (f": near names are {', '.join(near)}" if near else ""),
+            f"Task {family} does not exist in module {module}{_hint(family, module)}",
             "Check the input `task`: it is the task's family, with its namespace if it has one.",
         )
     return known
+
+
+def _hint(family: str, module: str) -> str:
+    """Near names, else what the module defines; configuration sections are families too, but nobody runs them."""
+    tasks = [one for one in Register._reg if not issubclass(one, Config)]
+    near = difflib.get_close_matches(family, [one.get_task_family() for one in tasks], n=3, cutoff=0.6)
+    if near:
+        return f": near names are {', '.join(near)}"
+    own = sorted(one.get_task_family() for one in tasks if one.__module__ == module)
+    return f": the module has {', '.join(own[:MOST_NAMES])}{' …' if len(own) > MOST_NAMES else ''}" if own else ""
 
 
 def parse_parameters(family: type, request: Request) -> dict:
