@@ -6,8 +6,17 @@ import { isAlive } from '../support/run-processes.ts';
 
 const RETRY = { retryCountOnTaskFailure: 1 };
 const KILLED = { module: 'kills_step', task: 'AfterSuccess' };
-/** Long enough for the step to be killed while it publishes what it knows of a run that has ended. */
-const SLOW_PUBLISHING = { host: 'dev.azure.com', path: '*/attachments/*', kind: 'latency', delayMs: 1_000 } as const;
+/** Long enough for a step to be killed while it publishes what it knows of a run that has ended; the next attempt is quick. */
+const SLOW_PUBLISHING = ['adopted', 'refused', 'renewed'].map(
+  (step) =>
+    ({
+      host: 'dev.azure.com',
+      path: `*/plumbline-report/*.${step}.json`,
+      kind: 'latency',
+      delayMs: 3_000,
+      count: 1,
+    }) as const,
+);
 
 describe('RunLuigi@1: a step that is tried again', function () {
   this.timeout(120_000);
@@ -24,7 +33,7 @@ describe('RunLuigi@1: a step that is tried again', function () {
         folder.luigi('refused', { ...KILLED, onExistingRun: 'fail' }, RETRY),
         folder.luigi('renewed', { ...KILLED, onExistingRun: 'new' }, RETRY),
       ],
-      azure: sampleDeclaration({ faults: [SLOW_PUBLISHING] }),
+      azure: sampleDeclaration({ faults: SLOW_PUBLISHING }),
       onEvent: (event) => {
         if (event.kind !== 'step-ended' || event.record.displayName !== 'Post-job: retried') return;
         for (const name of ['first', 'second'])
