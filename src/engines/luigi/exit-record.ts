@@ -32,8 +32,8 @@ export function parseExitRecord(text: string): ExitRecord | undefined {
     code: typeof code === 'number' ? code : null,
     signal: typeof signal === 'string' ? signal : null,
     stopped: stopped === true,
-    killed: Number(killed) || 0,
-    left: Number(left) || 0,
+    killed: typeof killed === 'number' ? killed : 0,
+    left: typeof left === 'number' ? left : 0,
   };
 }
 

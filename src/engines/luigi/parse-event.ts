@@ -56,7 +56,7 @@ class Reader {
 
   maybeText(name: string): string | undefined {
     const value = this.#fields[name];
-    return value === undefined || value === null ? undefined : String(value);
+    return value === undefined || value === null ? undefined : asText(value);
   }
 
   maybeNumber(name: string): number | undefined {
@@ -95,7 +95,7 @@ class Reader {
       .filter(isObject)
       .map((frame) => ({
         file: asText(frame['file']),
-        line: Number(frame['line']) || 0,
+        line: new Reader(frame).maybeNumber('line') ?? 0,
         function: asText(frame['function']),
       }));
   }

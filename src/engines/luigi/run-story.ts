@@ -54,7 +54,7 @@ export class RunStory {
         this.#unreadable += 1;
         return [];
       case 'foreign':
-        this.#foreign = String(line.version);
+        this.#foreign = JSON.stringify(line.version) ?? 'none';
         return [];
       case 'unknown':
         return [];

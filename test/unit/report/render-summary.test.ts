@@ -7,6 +7,7 @@ import { renderSummary } from '#report/render-summary.ts';
 import { arbitraryOutcome, arbitraryProvenance, hostileText } from '../../support/arbitrary-run.ts';
 import { goldenReports, sampleFacts } from '../../support/sample-report.ts';
 import { failedRun, sampleProvenance, sampleTask, succeededRun } from '../../support/sample-run.ts';
+import { checkSummaryShape } from '../../support/summary-shape.ts';
 
 function fixture(name: string): string {
   return readFileSync(new URL(`../../fixtures/report/${name}`, import.meta.url), 'utf8');
@@ -33,7 +34,7 @@ describe('renderSummary', () => {
         };
         const secrets = [{ vault: text, name: text, version: text, target: text }];
         const facts = { ...sampleFacts(), runId: text, workflow: text, producerVersion: text, identity, secrets };
-        checkShape(renderSummary(buildReport(outcome, provenance, facts)));
+        checkSummaryShape(renderSummary(buildReport(outcome, provenance, facts)));
       }),
       { numRuns: 200 },
     );
@@ -73,7 +74,7 @@ describe('renderSummary', () => {
     assert.ok(summary.length < 60_000, String(summary.length));
     assert.match(summary, /… and 190 more failed tasks/);
     assert.match(summary, /… 240 more families/);
-    checkShape(summary);
+    checkSummaryShape(summary);
   });
 
   it('shows a chain of 50 tasks and a cycle as a tree, each task once', () => {
@@ -86,25 +87,3 @@ describe('renderSummary', () => {
     assert.equal(summary.match(/ ✅ done \|/g)?.length, 50);
   });
 });
-
-/** Every line is one that we write: only inside a fence, where nothing acts, is it free. */
-function checkShape(summary: string): void {
-  let fence: string | undefined;
-  let columns = 0;
-  for (const line of summary.trimEnd().split('\n')) {
-    if (fence) {
-      if (line === fence) fence = undefined;
-      continue;
-    }
-    fence = /^(`{3,})text$/.exec(line)?.[1];
-    assert.match(
-      line,
-      /^($|## |### |\| .*\|$|\|( --- \|)+$|\*\*|at |after |attempt |`{3,}text$|Verified: |Refuted: |Not verif|No identity|Plumbline|… |⚠️ )/u,
-    );
-    const cells = line.startsWith('|') ? line.replace(/\\[!-~]/g, '').split('|').length : 0;
-    if (columns > 0 && cells > 0) assert.equal(cells, columns, line);
-    columns = cells;
-    assert.doesNotMatch(line, /<(?!br>)/);
-  }
-  assert.equal(fence, undefined);
-}

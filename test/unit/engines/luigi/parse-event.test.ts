@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
+import { parseExitRecord } from '#engines/luigi/exit-record.ts';
 import { parseLine } from '#engines/luigi/parse-event.ts';
+import { RunStory } from '#engines/luigi/run-story.ts';
 
 const line = (fields: object) => JSON.stringify({ v: 1, at: 1.5, pid: 7, ...fields });
 
@@ -26,6 +28,23 @@ describe('a line of the event file', () => {
       const parsed = parseLine(line({ e: 'asked', complete, verifiable: true }));
       assert.equal(parsed.kind === 'event' && parsed.event.e === 'asked' && parsed.event.complete, null);
     }
+  });
+
+  it('reads an object where a text, a number or a version should stand, whatever it calls its own', () => {
+    const strange = { toString: 1, valueOf: 1 };
+    const failure = parseLine(line({ e: 'failure', task: 'A', message: strange, frames: [{ line: strange }] }));
+    assert.ok(failure.kind === 'event' && failure.event.e === 'failure');
+    assert.deepEqual([failure.event.message, failure.event.frames[0]?.line], [JSON.stringify(strange), 0]);
+    const story = new RunStory();
+    story.fold(parseLine(JSON.stringify({ v: strange, e: 'hello' })));
+    assert.equal(story.foreign, JSON.stringify(strange));
+    assert.deepEqual(parseExitRecord(JSON.stringify({ code: 0, killed: strange, left: strange })), {
+      code: 0,
+      signal: null,
+      stopped: false,
+      killed: 0,
+      left: 0,
+    });
   });
 
   it('never throws', () => {
