@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { JobFolder, type JobRun } from '../support/agent-job-run.ts';
 import { leaksOf, type Place, textsBelow } from '../support/leaks.ts';
 import { sampleDeclaration } from '../support/local-azure.ts';
+import { TASK_NODE } from '../support/local-pipeline.ts';
 import { isAlive } from '../support/run-processes.ts';
 
 const SECRETS = {
@@ -21,66 +22,69 @@ const INPUTS = {
 };
 const AT_MOST_S = 5;
 
-describe('RunLuigi@1: a step that is killed by SIGKILL', function () {
-  this.timeout(120_000);
-  const folder = new JobFolder();
-  let run: JobRun;
-  /** What lies in the temporary folder of the job, by the entry of the job after which it was looked at. */
-  const left = new Map<string, readonly Place[]>();
+// The same on Node 20; what differs there is in identity, network and secrets.
+if (TASK_NODE === '24') {
+  describe('RunLuigi@1: a step that is killed by SIGKILL', function () {
+    this.timeout(120_000);
+    const folder = new JobFolder();
+    let run: JobRun;
+    /** What lies in the temporary folder of the job, by the entry of the job after which it was looked at. */
+    const left = new Map<string, readonly Place[]>();
 
-  before(async () => {
-    const sample = sampleDeclaration();
-    const pidFile = folder.file('crashed', 'sleeper.pid');
-    run = await folder.run({
-      steps: [
-        folder.luigi('crashed', INPUTS),
-        { bash: waitFor(pidFile), displayName: 'wait', condition: 'always()' },
-        folder.luigi('again', { ...INPUTS, parameters: 'once: true' }, { retryCountOnTaskFailure: 1 }),
-      ],
-      azure: {
-        ...sample,
-        vaults: [...(sample.vaults ?? []), { name: 'canaries', secrets: SECRETS }],
-        roleAssignments: [
-          ...(sample.roleAssignments ?? []),
-          { identity: 'workflows', role: 'Key Vault Secrets User', vault: 'canaries' },
+    before(async () => {
+      const sample = sampleDeclaration();
+      const pidFile = folder.file('crashed', 'sleeper.pid');
+      run = await folder.run({
+        steps: [
+          folder.luigi('crashed', INPUTS),
+          { bash: waitFor(pidFile), displayName: 'wait', condition: 'always()' },
+          folder.luigi('again', { ...INPUTS, parameters: 'once: true' }, { retryCountOnTaskFailure: 1 }),
         ],
-      },
-      onEvent: (event, agent) => {
-        if (event.kind === 'step-ended' && agent !== '')
-          left.set(event.record.displayName, textsBelow(join(agent, '_temp')));
-      },
+        azure: {
+          ...sample,
+          vaults: [...(sample.vaults ?? []), { name: 'canaries', secrets: SECRETS }],
+          roleAssignments: [
+            ...(sample.roleAssignments ?? []),
+            { identity: 'workflows', role: 'Key Vault Secrets User', vault: 'canaries' },
+          ],
+        },
+        onEvent: (event, agent) => {
+          if (event.kind === 'step-ended' && agent !== '')
+            left.set(event.record.displayName, textsBelow(join(agent, '_temp')));
+        },
+      });
+    });
+
+    after(() => folder.remove());
+
+    it('fails, and was really killed', () => {
+      assert.equal(run.step('crashed').result, 'Failed');
+      assert.match(run.log, /Exit code 128 returned from process/);
+      const before = leaksOf(Object.values(SECRETS), left.get('crashed') ?? []);
+      assert.ok(before.length > 0, 'its secret file was there when it died');
+    });
+
+    it(`ends its worker, with all it started, within ${AT_MOST_S} s by itself`, () => {
+      assert.equal(run.step('wait').result, 'Succeeded', run.log);
+      assert.equal(existsSync(folder.file('crashed', 'out/done.txt')), false);
+    });
+
+    it('runs again when it is tried again', () => {
+      assert.equal(run.step('again').result, 'Succeeded', run.log);
+      assert.equal(readFileSync(folder.file('again', 'runs.txt'), 'utf8'), 'run\nrun\n');
+      assert.equal(isAlive(Number(readFileSync(folder.file('again', 'sleeper.pid'), 'utf8'))), false);
+    });
+
+    it('leaves no secret and no token of any attempt once the post-job stages have run', () => {
+      assert.ok(left.has('Post-job: again'));
+      assert.deepEqual(secretsIn(left.get('Post-job: crashed')), []);
+    });
+
+    it('shows no secret to anybody', () => {
+      assert.deepEqual(leaksOf(Object.values(SECRETS), run.texts), []);
     });
   });
-
-  after(() => folder.remove());
-
-  it('fails, and was really killed', () => {
-    assert.equal(run.step('crashed').result, 'Failed');
-    assert.match(run.log, /Exit code 128 returned from process/);
-    const before = leaksOf(Object.values(SECRETS), left.get('crashed') ?? []);
-    assert.ok(before.length > 0, 'its secret file was there when it died');
-  });
-
-  it(`ends its worker, with all it started, within ${AT_MOST_S} s by itself`, () => {
-    assert.equal(run.step('wait').result, 'Succeeded', run.log);
-    assert.equal(existsSync(folder.file('crashed', 'out/done.txt')), false);
-  });
-
-  it('runs again when it is tried again', () => {
-    assert.equal(run.step('again').result, 'Succeeded', run.log);
-    assert.equal(readFileSync(folder.file('again', 'runs.txt'), 'utf8'), 'run\nrun\n');
-    assert.equal(isAlive(Number(readFileSync(folder.file('again', 'sleeper.pid'), 'utf8'))), false);
-  });
-
-  it('leaves no secret and no token of any attempt once the post-job stages have run', () => {
-    assert.ok(left.has('Post-job: again'));
-    assert.deepEqual(secretsIn(left.get('Post-job: crashed')), []);
-  });
-
-  it('shows no secret to anybody', () => {
-    assert.deepEqual(leaksOf(Object.values(SECRETS), run.texts), []);
-  });
-});
+}
 
 /** Canaries, and anything that looks like a token. */
 function secretsIn(places: readonly Place[] = [{ place: 'nowhere', text: 'was not looked at: eyJ-------' }]): string[] {

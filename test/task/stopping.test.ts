@@ -3,6 +3,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { type Clock, systemClock } from '#core/clock.ts';
 import { codesOf, JobFolder, type JobRun, messagesOf } from '../support/agent-job-run.ts';
 import { sampleDeclaration } from '../support/local-azure.ts';
+import { TASK_NODE } from '../support/local-pipeline.ts';
 import { isAlive, processesOfRun, type SeenProcess } from '../support/run-processes.ts';
 
 /** What the product promises from the request to stop until nothing of the run is left. */
@@ -16,95 +17,98 @@ interface Ending {
   readonly processes: readonly SeenProcess[];
 }
 
-describe('RunLuigi@1: a run that is stopped', function () {
-  this.timeout(120_000);
-  const folder = new JobFolder();
-  const endings = new Map<string, Ending>();
-  const stoppedAt = new Map<string, number>();
-  let run: JobRun;
+// The same on Node 20; what differs there is in identity, network and secrets.
+if (TASK_NODE === '24') {
+  describe('RunLuigi@1: a run that is stopped', function () {
+    this.timeout(120_000);
+    const folder = new JobFolder();
+    const endings = new Map<string, Ending>();
+    const stoppedAt = new Map<string, number>();
+    let run: JobRun;
 
-  before(async () => {
-    const cancel = new AbortController();
-    const inputs = { module: 'daemons', task: 'LeavesDaemons' };
-    // The minutes of `timeoutInMinutes` are over as soon as the run has daemons to stop.
-    const clock: Clock = {
-      now: systemClock.now,
-      sleep: async (ms, signal) => {
-        // The post-job stage of the step has the same limit, and its own time.
-        if (ms !== TIME_LIMIT_MIN * 60_000 || stoppedAt.has('minutes')) return systemClock.sleep(ms, signal);
-        await ready(folder, 'minutes', signal);
-        stoppedAt.set('minutes', Date.now());
-      },
-    };
-    const cancelled = ready(folder, 'cancelled').then(() => {
-      stoppedAt.set('cancelled', Date.now());
-      cancel.abort();
+    before(async () => {
+      const cancel = new AbortController();
+      const inputs = { module: 'daemons', task: 'LeavesDaemons' };
+      // The minutes of `timeoutInMinutes` are over as soon as the run has daemons to stop.
+      const clock: Clock = {
+        now: systemClock.now,
+        sleep: async (ms, signal) => {
+          // The post-job stage of the step has the same limit, and its own time.
+          if (ms !== TIME_LIMIT_MIN * 60_000 || stoppedAt.has('minutes')) return systemClock.sleep(ms, signal);
+          await ready(folder, 'minutes', signal);
+          stoppedAt.set('minutes', Date.now());
+        },
+      };
+      const cancelled = ready(folder, 'cancelled').then(() => {
+        stoppedAt.set('cancelled', Date.now());
+        cancel.abort();
+      });
+      run = await folder.run({
+        steps: [
+          folder.luigi('deadline', { ...inputs, timeout: '4s' }),
+          folder.luigi('minutes', inputs, { timeoutInMinutes: TIME_LIMIT_MIN }),
+          folder.luigi('cancelled', inputs),
+          folder.luigi('afterwards', inputs),
+        ],
+        azure: sampleDeclaration(),
+        cancelled: cancel.signal,
+        clock,
+        onEvent: (event) => {
+          if (event.kind !== 'step-ended') return;
+          const { displayName, outputs } = event.record;
+          const runId = outputs.get('runId')?.value;
+          if (runId !== undefined) endings.set(displayName, { at: Date.now(), processes: processesOfRun(runId) });
+        },
+      });
+      await cancelled;
     });
-    run = await folder.run({
-      steps: [
-        folder.luigi('deadline', { ...inputs, timeout: '4s' }),
-        folder.luigi('minutes', inputs, { timeoutInMinutes: TIME_LIMIT_MIN }),
-        folder.luigi('cancelled', inputs),
-        folder.luigi('afterwards', inputs),
-      ],
-      azure: sampleDeclaration(),
-      cancelled: cancel.signal,
-      clock,
-      onEvent: (event) => {
-        if (event.kind !== 'step-ended') return;
-        const { displayName, outputs } = event.record;
-        const runId = outputs.get('runId')?.value;
-        if (runId !== undefined) endings.set(displayName, { at: Date.now(), processes: processesOfRun(runId) });
-      },
+
+    after(() => folder.remove());
+
+    for (const step of STEPS) {
+      it(`${step}: no process of it is left at the end of the step, daemons that ignore SIGTERM included`, () => {
+        assert.deepEqual(endings.get(step)?.processes, [], run.log);
+        for (const name of ['daemon', 'sleeper'])
+          assert.equal(isAlive(Number(readFileSync(folder.file(step, `${name}.pid`), 'utf8'))), false, name);
+      });
+
+      it(`${step}: the step says what was done and which task was running, and publishes it`, () => {
+        const record = run.step(step);
+        const state = step === 'deadline' ? 'deadline' : 'cancelled';
+        const code = step === 'deadline' ? 'ERR_RUN_DEADLINE' : 'ERR_RUN_CANCELLED';
+        const why = step === 'deadline' ? 'its time was up' : 'the step was cancelled';
+        assert.ok(codesOf(record).includes(code), messagesOf(record).join('\n'));
+        assert.match(
+          messagesOf(record).join('\n'),
+          new RegExp(`LeavesDaemons\\(.*\\) was stopped: ${why} while LeavesDaemons\\(.*\\) was running`),
+        );
+        assert.equal(record.outputs.get('runState')?.value, state);
+        const own = run.texts.filter(({ place }) => place.includes(`.${step}.`) || place.includes(`(${step})`));
+        assert.deepEqual(own.map(({ place }) => place.split('/')[0]).sort(), [
+          'Distributedtask.Core.Summary',
+          'plumbline-lineage',
+          'plumbline-report',
+        ]);
+        assert.match(own.map(({ text }) => text).join('\n'), new RegExp(`"state":"${state}"`));
+      });
+    }
+
+    for (const step of ['minutes', 'cancelled']) {
+      it(`${step}: all of it within ${PROMISED_MS / 1_000} s of the signal`, () => {
+        const took = (endings.get(step)?.at ?? Number.NaN) - (stoppedAt.get(step) ?? Number.NaN);
+        assert.ok(took <= PROMISED_MS, `it took ${took} ms`);
+      });
+    }
+
+    it('ends as the agent would: a time limit fails the step, a cancel cancels it and what comes after', () => {
+      assert.equal(run.step('deadline').result, 'Failed');
+      assert.equal(run.step('minutes').result, 'Failed');
+      assert.equal(run.step('cancelled').result, 'Canceled');
+      assert.equal(run.report.result, 'Canceled');
+      assert.equal(existsSync(folder.file('afterwards', 'ready')), false);
     });
-    await cancelled;
   });
-
-  after(() => folder.remove());
-
-  for (const step of STEPS) {
-    it(`${step}: no process of it is left at the end of the step, daemons that ignore SIGTERM included`, () => {
-      assert.deepEqual(endings.get(step)?.processes, [], run.log);
-      for (const name of ['daemon', 'sleeper'])
-        assert.equal(isAlive(Number(readFileSync(folder.file(step, `${name}.pid`), 'utf8'))), false, name);
-    });
-
-    it(`${step}: the step says what was done and which task was running, and publishes it`, () => {
-      const record = run.step(step);
-      const state = step === 'deadline' ? 'deadline' : 'cancelled';
-      const code = step === 'deadline' ? 'ERR_RUN_DEADLINE' : 'ERR_RUN_CANCELLED';
-      const why = step === 'deadline' ? 'its time was up' : 'the step was cancelled';
-      assert.ok(codesOf(record).includes(code), messagesOf(record).join('\n'));
-      assert.match(
-        messagesOf(record).join('\n'),
-        new RegExp(`LeavesDaemons\\(.*\\) was stopped: ${why} while LeavesDaemons\\(.*\\) was running`),
-      );
-      assert.equal(record.outputs.get('runState')?.value, state);
-      const own = run.texts.filter(({ place }) => place.includes(`.${step}.`) || place.includes(`(${step})`));
-      assert.deepEqual(own.map(({ place }) => place.split('/')[0]).sort(), [
-        'Distributedtask.Core.Summary',
-        'plumbline-lineage',
-        'plumbline-report',
-      ]);
-      assert.match(own.map(({ text }) => text).join('\n'), new RegExp(`"state":"${state}"`));
-    });
-  }
-
-  for (const step of ['minutes', 'cancelled']) {
-    it(`${step}: all of it within ${PROMISED_MS / 1_000} s of the signal`, () => {
-      const took = (endings.get(step)?.at ?? Number.NaN) - (stoppedAt.get(step) ?? Number.NaN);
-      assert.ok(took <= PROMISED_MS, `it took ${took} ms`);
-    });
-  }
-
-  it('ends as the agent would: a time limit fails the step, a cancel cancels it and what comes after', () => {
-    assert.equal(run.step('deadline').result, 'Failed');
-    assert.equal(run.step('minutes').result, 'Failed');
-    assert.equal(run.step('cancelled').result, 'Canceled');
-    assert.equal(run.report.result, 'Canceled');
-    assert.equal(existsSync(folder.file('afterwards', 'ready')), false);
-  });
-});
+}
 
 /** Resolves when the task of this step has started everything that it leaves behind. */
 async function ready(folder: JobFolder, step: string, signal?: AbortSignal): Promise<void> {
