@@ -18,3 +18,13 @@ export function neutralise(text: string): string {
 
 /** With nothing between them but what a reader may drop. */
 const TWO_HASHES = /#[\p{Cc}\p{Default_Ignorable_Code_Point}]*#/u;
+
+/**
+ * JSON in which no reader finds a command, and the same value: a hash behind a hash is written as its escape. For files and
+ * attachments that a later step may print as they are.
+ */
+export function neutraliseJson(json: string): string {
+  return json.replace(HASH_BEHIND_HASH, '\\u0023');
+}
+
+const HASH_BEHIND_HASH = /(?<=#[\p{Cc}\p{Default_Ignorable_Code_Point}]*)#/gu;

@@ -1,3 +1,4 @@
+import { neutralise } from './neutralise.ts';
 import type { Secret } from './secret.ts';
 
 /**
@@ -21,7 +22,9 @@ export function secretForms(secret: Secret): readonly string[] {
   const lines = value.split(/\r\n|\r|\n/);
   const parts = lines.length === 1 ? [value] : [value, ...lines.filter(isLongEnough)];
   const plain = parts.flatMap((part) => [part, part.trim(), ...escapedForms(part)]);
-  const forms = new Set([...plain, ...parts.flatMap(base64Forms)]);
+  const derived = [...plain, ...parts.flatMap(base64Forms)];
+  // What stands in the log after commands in it were neutralised, which happens before the agent masks.
+  const forms = new Set([...derived, ...derived.map(neutralise)]);
   const whole = value.trim();
   const kept = [...forms].filter((form) => isOneLine(form) && (form.trim() === whole || isLongEnough(form)));
   return kept.sort((a, b) => b.length - a.length);

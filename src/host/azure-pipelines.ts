@@ -5,12 +5,14 @@ import { neutralise } from '#core/neutralise.ts';
 import { secretForms } from '#core/secret-forms.ts';
 import { agentConnection, agentSystemConnection } from './agent-connection.ts';
 import { agentNetwork } from './agent-network.ts';
+import { LineGate } from './line-gate.ts';
 
 /**
  * The Azure Pipelines agent as a host. Everything goes through azure-pipelines-task-lib, which escapes what it puts into
  * a command; plain lines are neutralised here, because they may carry text from elsewhere.
  */
 export function azurePipelinesHost(): Host {
+  tl.setStdStream(stdout);
   return {
     log,
     network: agentNetwork(),
@@ -19,6 +21,8 @@ export function azurePipelinesHost(): Host {
     connections: { selected: agentConnection, system: agentSystemConnection },
     mask: (secret) => {
       for (const form of secretForms(secret)) tl.setSecret(form);
+      // The program may print it from the next moment on.
+      gate.flush();
     },
     setOutput: (name, value) => tl.setVariable(name, value, false, true),
     issue,
@@ -30,11 +34,20 @@ export function azurePipelinesHost(): Host {
   };
 }
 
+/** Standard output, shared with the program that the step runs; commands of task-lib go through it too. */
+const gate = new LineGate(process.stdout);
+const stdout = { write: (text: string) => gate.write(text) };
+
+/** Writes out what still waits for a line of the program to end. */
+export function flushOutput(): void {
+  gate.flush();
+}
+
 const log: Logger = {
   debug: (message) => tl.debug(message),
   info: (message) => write(neutralise(message)),
   section: (title) => write(`##[section]${neutralise(title)}`),
-  output: { stdout: process.stdout, stderr: process.stderr },
+  output: { stdout: gate.program, stderr: process.stderr },
 };
 
 function issue({ type, message, sourcePath, line, code }: HostIssue): void {
@@ -60,5 +73,5 @@ function timestamp(at: number | undefined): string | undefined {
 }
 
 function write(line: string): void {
-  process.stdout.write(`${line}\n`);
+  gate.write(`${line}\n`);
 }

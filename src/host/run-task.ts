@@ -1,8 +1,8 @@
 import * as tl from 'azure-pipelines-task-lib/task.js';
-import { asPlumblineError } from '#core/errors.ts';
+import { asPlumblineError, PlumblineError } from '#core/errors.ts';
 import type { Host } from '#core/host.ts';
 import type { Step, StepResult } from '#core/step.ts';
-import { azurePipelinesHost } from './azure-pipelines.ts';
+import { azurePipelinesHost, flushOutput } from './azure-pipelines.ts';
 
 /** What the agent sends when a step is cancelled or times out: SIGINT, after 7.5 s SIGTERM; CTRL_BREAK on Windows. */
 const CANCEL_SIGNALS = ['SIGINT', 'SIGTERM', 'SIGBREAK'] as const;
@@ -21,6 +21,7 @@ export async function runTask(step: Step): Promise<void> {
   for (const name of CANCEL_SIGNALS) process.on(name, () => controller.abort(new Error(`The agent sent ${name}.`)));
   const { result, message } = await resultOf(step, host, controller.signal);
   tl.command('task.complete', { result }, message);
+  flushOutput();
   process.stdout.write('', () => process.exit(0));
 }
 
@@ -28,8 +29,16 @@ async function resultOf(step: Step, host: Host, signal: AbortSignal): Promise<St
   try {
     return await step(host, signal);
   } catch (thrown) {
+    if (signal.aborted && !(thrown instanceof PlumblineError)) return cancelledBefore(host);
     return report(thrown, host, signal.aborted);
   }
+}
+
+/** The step gave up where it was, and there was nothing to stop. */
+function cancelledBefore(host: Host): StepResult {
+  const message = 'The step was cancelled before it had started a run';
+  host.issue({ type: 'error', message, code: 'ERR_RUN_CANCELLED' });
+  return { result: 'Canceled', message };
 }
 
 function report(thrown: unknown, host: Host, cancelled: boolean): StepResult {

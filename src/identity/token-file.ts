@@ -26,6 +26,8 @@ export interface TokenFileOptions {
   /** An existing directory that only this job uses, e.g. `Agent.TempDirectory`. */
   readonly directory: string;
   readonly report: (problem: RenewalProblem) => void;
+  /** Gives up the first token. */
+  readonly signal?: AbortSignal | undefined;
   readonly clock?: Clock | undefined;
 }
 
@@ -45,7 +47,7 @@ export interface TokenFile {
  */
 export async function startTokenFile(options: TokenFileOptions): Promise<TokenFile> {
   const { identity, directory } = options;
-  const first = await identity.assertion();
+  const first = await identity.assertion(options.signal);
   const folder = await mkdtemp(path.join(directory, FOLDER));
   const file = path.join(folder, 'token');
   await replaceFile(file, first.token.reveal());

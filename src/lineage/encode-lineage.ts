@@ -1,3 +1,4 @@
+import { neutraliseJson } from '#core/neutralise.ts';
 import { wellFormed } from '#core/well-formed.ts';
 import type { Lineage } from './describe-lineage.ts';
 import type { RunEvent } from './open-lineage.ts';
@@ -44,5 +45,5 @@ function admit(sizes: ReadonlyMap<string, number>, maxBytes: number): ReadonlySe
 
 function encodeEvent(event: RunEvent): string {
   const clean = (_: string, value: unknown) => (typeof value === 'string' ? wellFormed(value) : value);
-  return `${JSON.stringify(event, clean)}\n`;
+  return `${neutraliseJson(JSON.stringify(event, clean))}\n`;
 }

@@ -1,4 +1,5 @@
 import { PlumblineError } from '#core/errors.ts';
+import { neutraliseJson } from '#core/neutralise.ts';
 import type { Finding } from '#core/run.ts';
 import type { RunRecords } from '#core/run-records.ts';
 import type { Report } from '#report/schema.ts';
@@ -42,7 +43,7 @@ interface Part {
 }
 
 function partsOf({ report, summary, lineage }: Publication, records: RunRecords): Part[] {
-  const json = JSON.stringify(report);
+  const json = neutraliseJson(JSON.stringify(report));
   const attach = async (type: string, extension: string, text: string) =>
     records.attach(type, attachmentName(report, extension), bytesOf(text));
   const parts: Part[] = [

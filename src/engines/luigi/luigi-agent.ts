@@ -65,7 +65,11 @@ class LuigiAgent implements Engine<LuigiRunRequest> {
     const directory = RunDirectory.of(this.#options.runsDirectory, id);
     if (!directory.record()) return undefined;
     const run = this.#run(directory.path);
-    if (!run.ownerAlive) await this.#windDown(run, signal);
+    if (!run.ownerAlive) {
+      await this.#windDown(run, signal);
+      // Nobody has seen to its processes: the next run of the key must not go beside them.
+      if (!directory.exitRecord()) await endStrays(id, { graceMs: 0, group: run.record.supervisor?.pid });
+    }
     return { ref: this.#ref(id, directory), state: run.state(), attempt: run.record.attempt };
   }
 

@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { azureDevOpsRecords } from '#azure-devops/run-records.ts';
 import { asPlumblineError } from '#core/errors.ts';
 import type { Host } from '#core/host.ts';
+import { neutraliseJson } from '#core/neutralise.ts';
 import { PRODUCT_VERSION } from '#core/product-version.ts';
 import type { Provenance } from '#core/provenance.ts';
 import type { Finding, RunOutcome, RunRef, TaskState } from '#core/run.ts';
@@ -42,7 +43,7 @@ export async function deliver(ref: RunRef, outcome: RunOutcome, delivery: Delive
   const files = new RunFiles(join(stateDirectory(host), 'reports', ref.id));
   const lineage = await keepLineage(ref, outcome, delivery, files);
   const report = reportOf(ref, outcome, delivery, lineage);
-  const reportFile = await files.keep('report.json', `${JSON.stringify(report)}\n`);
+  const reportFile = await files.keep('report.json', `${neutraliseJson(JSON.stringify(report))}\n`);
   const summary = renderSummary(report);
   await files.keep('summary.md', summary);
   const outputs = {
@@ -60,16 +61,25 @@ export async function deliver(ref: RunRef, outcome: RunOutcome, delivery: Delive
 }
 
 async function publish(publication: Publication, { host, signal }: Delivery): Promise<readonly Finding[]> {
-  const system = host.connections.system();
-  if (system === undefined) return [];
-  const deadline = AbortSignal.timeout(signal.aborted ? CANCELLED_PUBLISH_MS : PUBLISH_MS);
+  const deadline = AbortSignal.any([AbortSignal.timeout(PUBLISH_MS), soonAfter(signal)]);
   try {
+    const system = host.connections.system();
+    if (system === undefined) return [];
     const { network, variable } = host;
     return await publishReport(publication, azureDevOpsRecords({ system, network, variable, signal: deadline }));
   } catch (thrown) {
     const { code, message, remedy } = asPlumblineError(thrown);
     return [{ severity: 'warning', code, message, remedy }];
   }
+}
+
+/** Aborts some time after the step was cancelled, also when that happens in the middle of publishing. */
+function soonAfter(cancelled: AbortSignal): AbortSignal {
+  const soon = new AbortController();
+  const arm = () => setTimeout(() => soon.abort(), CANCELLED_PUBLISH_MS).unref();
+  if (cancelled.aborted) arm();
+  else cancelled.addEventListener('abort', arm, { once: true });
+  return soon.signal;
 }
 
 interface KeptLineage {

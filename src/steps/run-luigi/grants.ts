@@ -39,7 +39,8 @@ export async function openGrants(
   if (connection === undefined) return { ...NOTHING, close: async () => {} };
   const identity = identityOf(inputs, host);
   const read = await readSecrets(inputs, identity, host, signal);
-  const tokenFile = inputs.taskIdentity === 'connection' ? await openTokenFile(identity, host, onRefused) : undefined;
+  const tokenFile =
+    inputs.taskIdentity === 'connection' ? await openTokenFile(identity, host, signal, onRefused) : undefined;
   return {
     identity: identity && identityFacts(identity, inputs),
     uses: read.map(({ binding, secret }) => useOf(binding, secret)),
@@ -86,6 +87,7 @@ async function readSecrets(
 async function openTokenFile(
   identity: ConnectionIdentity,
   host: Host,
+  signal: AbortSignal,
   onRefused: (error: PlumblineError) => void,
 ): Promise<TokenFile | undefined> {
   if (identity.kind === 'managed') return undefined;
@@ -98,6 +100,7 @@ async function openTokenFile(
     identity,
     directory: stateDirectory(host),
     report: renewalReport(host, onRefused),
+    signal,
   });
 }
 

@@ -4,7 +4,7 @@ import type { Host, HostIssue } from '#core/host.ts';
 import { PRODUCT_VERSION } from '#core/product-version.ts';
 import type { Provenance } from '#core/provenance.ts';
 import { readProvenance } from '#core/read-provenance.ts';
-import type { RunOutcome, RunRef } from '#core/run.ts';
+import type { Finding, RunOutcome, RunRef } from '#core/run.ts';
 import type { Step, StepResult } from '#core/step.ts';
 import type { Engine } from '#engines/engine.ts';
 import { luigiAgent } from '#engines/luigi/luigi-agent.ts';
@@ -30,6 +30,8 @@ export const runLuigi: Step = async (host, signal) => {
   const inputs = await readInputs(host);
   host.log.info(`RunLuigi ${PRODUCT_VERSION}: ${inputs.task} of ${inputs.module}`);
   const provenance = readProvenance(host.variable);
+  // Asked before the run, whose outputs may lie in the checkout.
+  const dirty = isDirty(provenance.source, signal);
   const refused = new AbortController();
   const grants = await openGrants(inputs, host, signal, (error) => refused.abort(error));
   try {
@@ -37,7 +39,8 @@ export const runLuigi: Step = async (host, signal) => {
     const { ref, outcome } = await run(request, inputs, host, AbortSignal.any([signal, refused.signal]));
     // An identity that is refused in the middle is a security signal: the run was stopped because of it.
     if (refused.signal.aborted) host.issue(refusal(asPlumblineError(refused.signal.reason)));
-    const source = { ...provenance.source, dirty: await isDirty(provenance.source) };
+    tell(outcome.findings, provenance, host);
+    const source = { ...provenance.source, dirty: await dirty };
     return await conclude(ref, outcome, { inputs, grants, provenance: { ...provenance, source }, host, signal });
   } finally {
     await grants.close();
@@ -101,6 +104,10 @@ function refusal({ message, remedy, code }: PlumblineError): HostIssue {
   return { type: 'error', message: `The run was stopped. ${message}${remedy ? ` ${remedy}` : ''}`, code };
 }
 
+function tell(findings: readonly Finding[], { source }: Provenance, host: Host): void {
+  for (const issue of issuesOf(findings, source)) host.issue(issue);
+}
+
 interface Surroundings {
   readonly inputs: RunLuigiInputs;
   readonly grants: Grants;
@@ -109,12 +116,11 @@ interface Surroundings {
   readonly signal: AbortSignal;
 }
 
-/** Tells how the run ended before anything else can fail, then delivers what is kept of it. */
+/** Delivers what is kept of a run that ended, and says how it did. */
 async function conclude(ref: RunRef, outcome: RunOutcome, surroundings: Surroundings): Promise<StepResult> {
   const { host, signal, provenance } = surroundings;
-  for (const issue of issuesOf(outcome.findings, provenance.source)) host.issue(issue);
   const undelivered = await deliver(ref, outcome, surroundings);
-  for (const issue of issuesOf(undelivered, provenance.source)) host.issue(issue);
+  tell(undelivered, provenance, host);
   const message = outcome.summary ?? `The run ended as ${outcome.state}.`;
   host.log.info(message);
   if (outcome.state !== 'succeeded') return { result: signal.aborted ? 'Canceled' : 'Failed', message };

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { MarkerScanner } from '#core/marker-scanner.ts';
-import { neutralise } from '#core/neutralise.ts';
+import { neutralise, neutraliseJson } from '#core/neutralise.ts';
 import { NeutraliseStream, neutraliseBytes } from '#core/neutralise-stream.ts';
 
 const HIDDEN = ['\r', '\0', '\x1b', '\x07', '\x7f', '\u0085', '\u00ad', '\u200b', '\ufeff', '\u2060', '\u{e0001}'];
@@ -134,5 +134,18 @@ describe('neutralised bytes', () => {
     assert.equal(String(stream.read()), '50 %\r##vs');
     stream.write('o[x');
     assert.equal(String(stream.read()), ' o[x');
+  });
+});
+
+describe('neutralised JSON', () => {
+  it('is the same value, and no reader finds a marker in it', () => {
+    fc.assert(
+      fc.property(fc.array(fc.oneof(hostile, fc.string({ unit: 'binary' }))), (texts) => {
+        const json = neutraliseJson(JSON.stringify(texts));
+        assert.deepEqual(JSON.parse(json), texts);
+        assert(!hasMarker(json));
+      }),
+      { numRuns: 2_000 },
+    );
   });
 });
