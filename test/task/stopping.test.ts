@@ -108,6 +108,35 @@ if (TASK_NODE === '24') {
       assert.equal(existsSync(folder.file('afterwards', 'ready')), false);
     });
   });
+
+  describe('RunLuigi@1: a step that is cancelled before its run', () => {
+    it('ends at once, and starts nothing', async () => {
+      const folder = new JobFolder();
+      const cancel = new AbortController();
+      const inputs = { azureSubscription: 'azure', keyVault: 'myvault', secrets: 'VALUE: plain' };
+      try {
+        const run = await folder.run({
+          steps: [folder.luigi('waits', { module: 'imported', task: 'Length', ...inputs })],
+          azure: sampleDeclaration({
+            faults: [{ host: 'login.microsoftonline.com', kind: 'latency', delayMs: 60_000 }],
+          }),
+          cancelled: cancel.signal,
+          onEvent: (event) => {
+            if (event.kind === 'line' && event.text.startsWith('RunLuigi ')) cancel.abort();
+          },
+        });
+        const step = run.step('waits');
+        assert.equal(step.result, 'Canceled', run.log);
+        const took = (step.endedAt ?? Number.NaN) - (step.startedAt ?? Number.NaN);
+        assert.ok(took <= PROMISED_MS, `it took ${took} ms`);
+        assert.equal(step.outputs.get('runId'), undefined);
+        assert.equal(existsSync(folder.file('waits', 'imported')), false);
+        assert.ok(codesOf(step).includes('ERR_RUN_CANCELLED'), messagesOf(step).join('\n'));
+      } finally {
+        folder.remove();
+      }
+    });
+  });
 }
 
 /** Resolves when the task of this step has started everything that it leaves behind. */
