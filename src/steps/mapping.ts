@@ -32,7 +32,7 @@ function fromLines(lines: readonly string[]): ReadonlyMap<string, JsonValue> {
 
 async function fromYaml(text: string): Promise<ReadonlyMap<string, JsonValue>> {
   const { isMap, isScalar, parseDocument } = await import('yaml');
-  const document = parseDocument(text, { prettyErrors: false, merge: false });
+  const document = bounded('it', () => parseDocument(text, { prettyErrors: false, merge: false }));
   const [error] = document.errors;
   if (error) throw new MappingSyntaxError(`line ${lineOf(text, error.pos[0])}: ${withoutValues(error.code)}`);
   if (!isMap(document.contents)) throw new MappingSyntaxError('it is neither a map nor key=value lines');
@@ -52,9 +52,22 @@ function scalarText(scalar: { readonly source?: string; readonly value: unknown;
 
 function nested(node: unknown, document: object, name: string): JsonValue {
   if (node === null) return '';
-  const value = (node as { toJS(document: object): unknown }).toJS(document);
-  if (!isJson(value)) throw new MappingSyntaxError(`'${name}' holds something that JSON cannot express`);
-  return value;
+  return bounded(`'${name}'`, () => {
+    const value = (node as { toJS(document: object): unknown }).toJS(document);
+    if (!isJson(value)) throw new MappingSyntaxError(`'${name}' holds something that JSON cannot express`);
+    return value;
+  });
+}
+
+/** The parser throws plain errors at aliases that lead nowhere, that multiply or go in a circle, and at too many levels. */
+function bounded<T>(what: string, read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    if (error instanceof ReferenceError) throw new MappingSyntaxError(`${what} uses an alias that cannot be resolved`);
+    if (error instanceof RangeError) throw new MappingSyntaxError(`${what} is nested too deep`);
+    throw error;
+  }
 }
 
 function isJson(value: unknown): value is JsonValue {

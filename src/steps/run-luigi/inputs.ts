@@ -33,6 +33,9 @@ export interface RunLuigiInputs {
 /** A dotted Python name; Luigi families with a namespace look the same. */
 const DOTTED_NAME = /^[\p{L}_][\p{L}\p{N}_]*(\.[\p{L}_][\p{L}\p{N}_]*)*$/u;
 const PARAMETER_NAME = /^[\p{L}_][\p{L}\p{N}_-]*$/u;
+const HTTP_URL = /^https?:\/\/[^\s/]\S*$/i;
+/** User info, also where readers of URLs disagree on where it ends (a backslash, a `#` in a password), query and fragment. */
+const PERHAPS_SECRET = /[@\\?#]/;
 const MAX_WORKERS = 512;
 const MAX_TIMEOUT_MS = 30 * 86_400_000;
 
@@ -71,16 +74,16 @@ function dottedName(reader: InputReader, input: string, allowed: string): string
 }
 
 async function readParameters(reader: InputReader): Promise<Record<string, JsonValue>> {
-  const parameters: Record<string, JsonValue> = {};
+  const parameters = new Map<string, JsonValue>();
   for (const [key, value] of await mapping(reader, 'parameters')) {
     const name = key.replaceAll('-', '_');
     if (!PARAMETER_NAME.test(key)) {
       reader.problem({ input: 'parameters', given: key, allowed: 'names of parameters of the task' });
-    } else if (Object.hasOwn(parameters, name)) {
+    } else if (parameters.has(name)) {
       reader.problem({ input: 'parameters', given: key, allowed: 'each parameter once' });
-    } else parameters[name] = value;
+    } else parameters.set(name, value);
   }
-  return parameters;
+  return Object.fromEntries(parameters);
 }
 
 async function readSecrets(reader: InputReader, parameters: object): Promise<readonly SecretBinding[]> {
@@ -111,20 +114,32 @@ async function mapping(reader: InputReader, input: string): Promise<ReadonlyMap<
 function directory(reader: InputReader, base: string): string {
   const given = reader.text('workingDirectory') ?? '';
   const path = resolve(base, given);
-  if (!statSync(path, { throwIfNoEntry: false })?.isDirectory()) {
+  if (!isDirectory(path)) {
     reader.problem({ input: 'workingDirectory', given: path, allowed: 'an existing folder' });
   }
   return path;
 }
 
+/** False for whatever the reason is that it cannot be looked at: a name that is too long, a part that nobody may enter. */
+function isDirectory(path: string): boolean {
+  try {
+    return statSync(path).isDirectory();
+  } catch {
+    return false;
+  }
+}
+
 function scheduler(reader: InputReader): string {
   const input = 'scheduler';
   const given = reader.text(input) ?? 'local';
-  if (given === 'local') return given;
+  const isUrl = HTTP_URL.test(given) && URL.canParse(given);
+  if (given === 'local' || (isUrl && !PERHAPS_SECRET.test(given))) return given;
   const allowed = "'local' or the http(s) URL of a luigid, without user info, query and fragment";
-  const url = URL.canParse(given) ? new URL(given) : undefined;
-  if (url?.username || url?.password) reader.problem({ input, given: '(a URL with user info)', allowed });
-  else if (!url || !/^https?:$/.test(url.protocol) || url.search || url.hash) reader.problem({ input, given, allowed });
+  reader.problem({
+    input,
+    given: PERHAPS_SECRET.test(given) ? '(not shown: it may hold a password)' : given,
+    allowed,
+  });
   return given;
 }
 

@@ -49,6 +49,12 @@ describe('parseMapping', () => {
     'a list at the top': ['- a\n- b', /neither a map/],
     'plain text': ['just words', /neither a map/],
     'a whole number that JavaScript cannot hold, in a list': ['a: [12345678901234567890]', /'a' holds something/],
+    'an alias that leads nowhere': ['a: *nothing', /alias|line 1/],
+    'an alias of itself': ['a: &x [*x]', /nested too deep|cannot express|alias/],
+    'aliases that multiply without end': [
+      'a: &a [x]\nb: &b [*a,*a,*a,*a,*a]\nc: &c [*b,*b,*b,*b,*b]\nd: &d [*c,*c,*c,*c,*c]',
+      /'d' uses an alias that cannot be resolved/,
+    ],
     'broken JSON': ['{"a": ', /line 1/],
   };
   for (const [title, [text, message]] of Object.entries(broken)) {

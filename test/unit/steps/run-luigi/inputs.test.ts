@@ -77,14 +77,56 @@ describe('readInputs of RunLuigi@1', () => {
     }
   });
 
+  for (const path of ['a\0b', 'x'.repeat(5_000), 'package.json']) {
+    it(`says that ${JSON.stringify(path.slice(0, 20))} is no folder`, async () => {
+      assert.match(await problems({ ...needed, workingDirectory: path }), /- 'workingDirectory' .* an existing folder/);
+    });
+  }
+
   it('refuses a task name that luigi would take for an option', async () => {
     assert.match(await problems({ ...needed, task: '--help' }), /'task' is '--help'; allowed: a Luigi task family/);
   });
 
-  it('refuses user info in the scheduler URL without repeating it', async () => {
-    const message = await problems({ ...needed, scheduler: 'http://user:hunter2@luigi.example' });
-    assert.match(message, /'scheduler' is '\(a URL with user info\)'/);
-    assert.doesNotMatch(message, /hunter2/);
+  for (const scheduler of [
+    'http://user:hunter2@luigi.example',
+    'http://svc:hunter2#w0rd@luigid:8082',
+    'svc:hunter2@luigid:8082',
+    'http://hunter2\\@127.0.0.1:9/',
+    'http://luigid:8082/?token=hunter2',
+    'http://luigid:8082/#hunter2',
+  ]) {
+    it(`refuses ${scheduler} as a scheduler without repeating it`, async () => {
+      const message = await problems({ ...needed, scheduler });
+      assert.match(
+        message,
+        /'scheduler' is '\(not shown: it may hold a password\)'; allowed: 'local' or the http\(s\) URL/,
+      );
+      assert.doesNotMatch(message, /hunter2|luigi\.example|127\.0\.0\.1/);
+    });
+  }
+
+  for (const scheduler of [
+    'http:luigid:8082',
+    'http:///luigid',
+    'luigid:8082',
+    'http://luigid:8082 x',
+    'file:///etc',
+  ]) {
+    it(`refuses ${scheduler} as a scheduler`, async () => {
+      assert.match(await problems({ ...needed, scheduler }), /'scheduler' is '[^(]/);
+    });
+  }
+
+  it('takes the URL of a luigid as it is given', async () => {
+    const scheduler = 'https://luigid.example:8082/base';
+    assert.equal((await read({ ...needed, scheduler })).scheduler, scheduler);
+  });
+
+  it('drops no parameter whatever its name is', async () => {
+    const { parameters } = await read({ ...needed, parameters: '__proto__: 1\nconstructor: 2' });
+    assert.deepEqual(JSON.parse(JSON.stringify(parameters)), JSON.parse('{"__proto__": "1", "constructor": "2"}'));
+    assert.deepEqual(Object.keys(parameters), ['__proto__', 'constructor']);
+    assert.match(await problems({ ...needed, parameters: '{"__proto__": 1, "_-proto__": 2}' }), /each parameter once/);
   });
 
   it('reads where each secret goes', async () => {
