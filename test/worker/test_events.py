@@ -112,3 +112,16 @@ def test_a_full_disk_ends_the_evidence_but_not_the_exit_record(folder, start):
     assert len((folder / "events").read_bytes()) <= 2048
     assert not any(b'"e":"bye"' in line for line in whole)
     assert json.loads((folder / "exit").read_text())["code"] == status
+
+
+def test_the_words_of_the_protocol_itself_are_never_hidden(path):
+    log = EventLog(str(path), ["DONE", "O", "run-1", "ERR", "spawn", "SIGKILL", "complete"])
+    log.emit("hello", startMethod="spawn", runId="run-1", python="O")
+    log.emit("refused", code="ERR_OTHER", message="ERR_OTHER")
+    log.emit("end", task="T", status="DONE", params={"status": "DONE"})
+    log.emit("died", task="T", signal="SIGKILL", phase="complete")
+    hello, refused, end, died = lines(path)
+    assert (hello["startMethod"], hello["runId"], hello["python"]) == ("spawn", "run-1", "***")
+    assert (refused["code"], refused["message"]) == ("ERR_OTHER", "***_***THER")
+    assert (end["status"], end["params"]) == ("DONE", {"status": "***"})
+    assert (died["signal"], died["phase"]) == ("SIGKILL", "complete")

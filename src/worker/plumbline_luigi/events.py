@@ -11,6 +11,8 @@ LONG_TEXT = 8 * 1024
 MANY_TARGETS = 1000
 # Fields in which null says something; elsewhere a field that is not known is left out.
 NULLABLE = ("complete",)
+# The protocol's own words, which decide what is made of an event: a secret that is part of one must not change it.
+WORDS = frozenset(("e", "status", "code", "phase", "startMethod", "runId", "signal"))
 
 _ENCODE = json.JSONEncoder(ensure_ascii=True, allow_nan=False, default=str, separators=(",", ":")).encode
 
@@ -42,7 +44,7 @@ class EventLog:
         record = {"v": PROTOCOL, "e": name, "at": time.time(), "pid": os.getpid()}
         for key, value in fields.items():
             if value is not None or key in NULLABLE:
-                record[key] = value if self._secret is None else self._hide(value)
+                record[key] = value if self._secret is None or key in WORDS else self._hide(value)
         line = _ENCODE(record)
         return line if len(line) <= LONG_LINE else _ENCODE(cut(record))
 
