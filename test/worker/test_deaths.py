@@ -3,12 +3,15 @@
 import json
 import os
 import signal
+import stat
 import subprocess
 import sys
 import time
 
 import pytest
 from conftest import FIXTURES, PACKAGE, alive
+
+from plumbline_luigi.exit_record import ExitRecord
 
 
 @pytest.mark.parametrize("workers", [1, 2])
@@ -225,3 +228,14 @@ def test_what_a_good_run_leaves_running_stays_as_under_plain_luigi(start):
     finally:
         for pid in left:
             os.kill(pid, signal.SIGKILL)
+
+
+@pytest.mark.parametrize("mask", [0, 0o777])
+def test_the_exit_record_is_for_its_owner_alone_whatever_the_umask(tmp_path, mask):
+    before = os.umask(mask)
+    try:
+        ExitRecord(str(tmp_path / "exit")).write(0, False, 0, 0)
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((tmp_path / "exit").stat().st_mode) == 0o600
+    assert json.loads((tmp_path / "exit").read_text())["code"] == 0

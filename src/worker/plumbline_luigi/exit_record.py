@@ -15,7 +15,9 @@ class ExitRecord:
     def __init__(self, path):
         self._path = path
         self._part = path + ".part"
-        self._file = open(self._part, "wb", buffering=0)
+        descriptor = os.open(self._part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        os.fchmod(descriptor, 0o600)  # whatever the umask takes away
+        self._file = open(descriptor, "wb", buffering=0)
         self._file.write(b" " * ROOM)
 
     def write(self, status, stopped, killed, left):
