@@ -51,7 +51,6 @@ export const ERROR_FAMILIES = {
   ERR_RUN_CANCELLED: 'run',
   ERR_RUN_DEADLINE: 'run',
   ERR_RUN_LOST: 'run',
-  ERR_LINEAGE_INVALID: 'publish',
   ERR_PUBLISH_FAILED: 'publish',
   ERR_WORKER_PROTOCOL: 'internal',
   ERR_UNEXPECTED: 'internal',

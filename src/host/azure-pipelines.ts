@@ -52,8 +52,10 @@ const log: Logger = {
 
 function issue({ type, message, sourcePath, line, code }: HostIssue): void {
   const kind = type === 'error' ? tl.IssueType.Error : tl.IssueType.Warning;
+  // The agent shows the code only with a place in the sources; the page of errors is ordered by it.
+  const text = code !== undefined && sourcePath === undefined ? `${message} [${code}]` : message;
   // The agent writes the message into the log, from where others may read it line by line.
-  tl.logIssue(kind, neutralise(message), sourcePath, line, undefined, code);
+  tl.logIssue(kind, neutralise(text), sourcePath, line, undefined, code);
 }
 
 const ROW_STATES = { pending: 'Initialized', inProgress: 'InProgress', completed: 'Completed' } as const;

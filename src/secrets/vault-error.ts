@@ -96,7 +96,10 @@ function unauthorized(message: string, { identity }: Attempt): Verdict {
  */
 function forbidden({ innerCode, message = '' }: VaultAnswer, { reference, identity }: Attempt): Verdict {
   const is = (code: string, words: RegExp) => innerCode === code || (innerCode === undefined && words.test(message));
-  const who = identity.clientId === undefined ? 'the managed identity of the agent' : `client ${identity.clientId}`;
+  const who =
+    identity.clientId === undefined
+      ? 'the managed identity of the agent'
+      : `client ${identity.clientId} of service connection ${identity.connectionId}`;
   if (is('SecretDisabled', /disabled secret/i)) {
     const remedy = `Enable it, or name an enabled version as '${reference.name}/<version>'.`;
     return { code: 'ERR_SECRET_DISABLED', why: 'it is disabled', remedy };

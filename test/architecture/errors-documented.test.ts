@@ -26,6 +26,14 @@ describe('error codes', () => {
     }
   });
 
+  it('are each raised somewhere', () => {
+    const texts = sourceFiles(['src'], /\.(ts|py)$/).filter(({ path }) => !path.endsWith('core/errors.ts'));
+    assert.deepEqual(
+      CODES.filter((code) => !texts.some(({ text }) => text.includes(code))),
+      [],
+    );
+  });
+
   it('are the only ones that code and pages mention', () => {
     const mentioned = sourceFiles(['src', 'tasks', 'docs'], /\.(ts|py|md|json)$/).flatMap(({ path, text }) =>
       [...text.matchAll(/\bERR_[A-Z]+(?:_[A-Z]+)+\b/g)].map(([code]) => ({ path, code })),

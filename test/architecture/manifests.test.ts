@@ -141,6 +141,11 @@ describe('manifest of the extension', () => {
     ]);
   });
 
+  it('has the version that README and CHANGELOG name', () => {
+    assert.ok(readFileSync(resolve(ROOT, 'README.md'), 'utf8').includes(`Version ${productVersion()}, `));
+    assert.match(readFileSync(resolve(ROOT, 'CHANGELOG.md'), 'utf8'), new RegExp(`^## ${productVersion()}\\b`, 'm'));
+  });
+
   it('has a development form whose extension and tasks have ids of their own, always the same', () => {
     assert.notEqual(developmentManifest({ ...extension }).id, extension.id);
     const ids = tasks.flatMap(({ task }) => [task.id, developmentManifest({ ...task }).id]);

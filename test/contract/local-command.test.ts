@@ -4,6 +4,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { PipelineReport } from '#local-pipeline/pipeline-report.ts';
+import { pythonOf } from '../../scripts/python-environments.mjs';
 
 const ROOT = path.resolve(import.meta.dirname, '../..');
 
@@ -116,4 +117,29 @@ describe('npm run local', () => {
     assert.equal(status, 64);
     assert.match(output, /--node is 20 or 24, not '18'[\s\S]*usage: npm run -s local/);
   });
+
+  it('plays Azure DevOps without a declaration too, so that what a task publishes lands in --out', async () => {
+    const yaml = [
+      'steps:',
+      '- checkout: none',
+      '- task: RunLuigi@1',
+      '  inputs:',
+      '    module: wide',
+      '    task: Root',
+      '    parameters: n=2',
+      `    python: ${pythonOf(ROOT, 'luigi')}`,
+      `    workingDirectory: ${folder}`,
+      '  env:',
+      `    PYTHONPATH: ${path.join(ROOT, 'test/fixtures/luigi')}`,
+    ].join('\n');
+    const { status, output } = await local(yaml, ['--json', reportFile(), '--out', path.join(folder, 'out')]);
+    assert.equal(status, 0, output);
+    assert.equal(report().result, 'Succeeded', output);
+    assert.deepEqual(
+      report()
+        .attachments.map(({ type }) => type)
+        .sort(),
+      ['Distributedtask.Core.Summary', 'plumbline-lineage', 'plumbline-report'],
+    );
+  }).timeout(60_000);
 }).timeout(120_000);
