@@ -71,7 +71,7 @@ describe('RunLuigi@1: tasks that fail', () => {
 
   it('outside the repository point at no line', () => {
     const { issues } = steps.failed('elsewhere');
-    assert.match(issues[1]?.message ?? '', /^Broken failed: ValueError: no such value: seven$/);
+    assert.match(issues[1]?.message ?? '', /^Broken failed: ValueError: no such value: seven \[ERR_RUN_FAILED\]$/);
     assert.deepEqual([issues[1]?.sourcePath, issues[1]?.line], [undefined, undefined]);
   });
 
