@@ -23,12 +23,13 @@ const SLOW_PUBLISHING = ['adopted', 'refused', 'renewed'].map(
 if (TASK_NODE === '24') {
   describe('RunLuigi@1: a step that is tried again', function () {
     this.timeout(120_000);
-    const folder = new JobFolder();
+    let folder: JobFolder;
     let run: JobRun;
     /** By the name of the daemon, whether it was alive at the end of the post-job stage. */
     const alive = new Map<string, boolean>();
 
     before(async () => {
+      folder = new JobFolder();
       run = await folder.run({
         steps: [
           folder.luigi('retried', { module: 'kills_step', task: 'FailsOnce' }, RETRY),

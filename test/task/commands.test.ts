@@ -11,10 +11,11 @@ const OUTPUTS = ['lineageFile', 'reportFile', 'rootTaskId', 'runId', 'runState',
 if (TASK_NODE === '24') {
   describe('RunLuigi@1: logging commands in what a task says', function () {
     this.timeout(120_000);
-    const folder = new JobFolder();
+    let folder: JobFolder;
     let run: JobRun;
 
     before(async () => {
+      folder = new JobFolder();
       const inputs = (task: string) => ({ module: 'commands', task, parameters: JSON.stringify({ word: WORD }) });
       const restricted = { commands: 'restricted', settableVariables: 'none' };
       run = await folder.run({

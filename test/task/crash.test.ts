@@ -26,12 +26,13 @@ const AT_MOST_S = 5;
 if (TASK_NODE === '24') {
   describe('RunLuigi@1: a step that is killed by SIGKILL', function () {
     this.timeout(120_000);
-    const folder = new JobFolder();
+    let folder: JobFolder;
     let run: JobRun;
     /** What lies in the temporary folder of the job, by the entry of the job after which it was looked at. */
     const left = new Map<string, readonly Place[]>();
 
     before(async () => {
+      folder = new JobFolder();
       const sample = sampleDeclaration();
       const pidFile = folder.file('crashed', 'sleeper.pid');
       run = await folder.run({

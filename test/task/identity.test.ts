@@ -128,10 +128,11 @@ function world(): AzureDeclaration {
 
 describe('RunLuigi@1: identity and secrets that are refused', function () {
   this.timeout(120_000);
-  const folder = new JobFolder();
+  let folder: JobFolder;
   let run: JobRun;
 
   before(async () => {
+    folder = new JobFolder();
     const steps = REFUSALS.map(({ name, connection, vault: keyVault = 'myvault', secret: secretName = 'plain' }) =>
       folder.luigi(name, {
         module: 'imported',

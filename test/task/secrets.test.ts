@@ -29,7 +29,7 @@ const PLACES = ['says', 'raises', 'output', 'requires', 'complete'] as const;
 
 describe('RunLuigi@1: canary secrets', function () {
   this.timeout(120_000);
-  const folder = new JobFolder();
+  let folder: JobFolder;
   const vault = { azureSubscription: 'azure', keyVault: 'canaries', secrets: BINDINGS };
   const argv = new Set<string>();
   /** What lies below the folders of the agent, and in the temporary folder of the machine, after an entry of the job. */
@@ -37,6 +37,7 @@ describe('RunLuigi@1: canary secrets', function () {
   let run: JobRun;
 
   before(async () => {
+    folder = new JobFolder();
     const sample = sampleDeclaration();
     const inputs = { module: 'leaky_places', task: 'Root', taskIdentity: 'connection', ...vault };
     const steps = PLACES.map((place) =>

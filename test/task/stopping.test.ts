@@ -21,12 +21,13 @@ interface Ending {
 if (TASK_NODE === '24') {
   describe('RunLuigi@1: a run that is stopped', function () {
     this.timeout(120_000);
-    const folder = new JobFolder();
+    let folder: JobFolder;
     const endings = new Map<string, Ending>();
     const stoppedAt = new Map<string, number>();
     let run: JobRun;
 
     before(async () => {
+      folder = new JobFolder();
       const cancel = new AbortController();
       const inputs = { module: 'daemons', task: 'LeavesDaemons' };
       // The minutes of `timeoutInMinutes` are over as soon as the run has daemons to stop.
