@@ -2,6 +2,7 @@ import * as tl from 'azure-pipelines-task-lib/task.js';
 import { asPlumblineError, PlumblineError } from '#core/errors.ts';
 import type { Host } from '#core/host.ts';
 import type { Step, StepResult } from '#core/step.ts';
+import { withRemedy } from '#core/with-remedy.ts';
 import { azurePipelinesHost, flushOutput } from './azure-pipelines.ts';
 
 /** What the agent sends when a step is cancelled or times out: SIGINT, after 7.5 s SIGTERM; CTRL_BREAK on Windows. */
@@ -43,14 +44,9 @@ function cancelledBefore(host: Host): StepResult {
 
 function report(thrown: unknown, host: Host, cancelled: boolean): StepResult {
   const error = asPlumblineError(thrown);
-  const message = error.remedy ? `${asSentence(error.message)} ${error.remedy}` : error.message;
+  const message = withRemedy(error.message, error.remedy);
   host.issue({ type: 'error', message, code: error.code });
   for (let cause: unknown = error; cause instanceof Error; cause = cause.cause)
     host.log.debug(cause.stack ?? cause.message);
   return { result: cancelled ? 'Canceled' : 'Failed', message: error.message };
-}
-
-/** Messages end without a full stop, but for those that quote somebody's sentence. */
-function asSentence(message: string): string {
-  return /[.!?]$/.test(message) ? message : `${message}.`;
 }

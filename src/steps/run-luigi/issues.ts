@@ -2,6 +2,7 @@ import { isAbsolute, relative } from 'node:path';
 import type { HostIssue } from '#core/host.ts';
 import type { SourceProvenance } from '#core/provenance.ts';
 import type { Finding } from '#core/run.ts';
+import { withRemedy } from '#core/with-remedy.ts';
 import { capFindings } from '#engines/luigi/findings.ts';
 
 /**
@@ -11,7 +12,7 @@ import { capFindings } from '#engines/luigi/findings.ts';
 export function issuesOf(findings: readonly Finding[], source: SourceProvenance): readonly HostIssue[] {
   return capFindings(findings).map((finding) => ({
     type: finding.severity,
-    message: finding.remedy ? `${finding.message}. ${finding.remedy}` : finding.message,
+    message: withRemedy(finding.message, finding.remedy),
     code: finding.code,
     ...locationOf(finding, source),
   }));

@@ -6,6 +6,7 @@ import type { Provenance } from '#core/provenance.ts';
 import { readProvenance } from '#core/read-provenance.ts';
 import type { Finding, RunOutcome, RunRef } from '#core/run.ts';
 import type { Step, StepResult } from '#core/step.ts';
+import { withRemedy } from '#core/with-remedy.ts';
 import type { Engine } from '#engines/engine.ts';
 import { luigiAgent } from '#engines/luigi/luigi-agent.ts';
 import { resolvePython } from '#engines/luigi/python-interpreter.ts';
@@ -101,7 +102,7 @@ function engineOf(host: Host): Engine<LuigiRunRequest> {
 }
 
 function refusal({ message, remedy, code }: PlumblineError): HostIssue {
-  return { type: 'error', message: `The run was stopped. ${message}${remedy ? ` ${remedy}` : ''}`, code };
+  return { type: 'error', message: withRemedy(`The run was stopped. ${message}`, remedy), code };
 }
 
 function tell(findings: readonly Finding[], { source }: Provenance, host: Host): void {
