@@ -1,5 +1,4 @@
-import { readFileSync } from 'node:fs';
-import { isMissing } from './missing-file.ts';
+import { parseObject, readObject } from './read-object.ts';
 
 /** How the run's processes ended, as the supervisor wrote it last. */
 export interface ExitRecord {
@@ -15,16 +14,14 @@ export interface ExitRecord {
 
 /** The record; `undefined` while there is none, and when it cannot be understood: then nobody knows how the run ended. */
 export function readExitRecord(path: string): ExitRecord | undefined {
-  try {
-    return parseExitRecord(readFileSync(path, 'utf8'));
-  } catch (error) {
-    if (isMissing(error)) return undefined;
-    throw error;
-  }
+  return exitRecordOf(readObject(path));
 }
 
 export function parseExitRecord(text: string): ExitRecord | undefined {
-  const record = parsed(text);
+  return exitRecordOf(parseObject(text));
+}
+
+function exitRecordOf(record: Record<string, unknown> | undefined): ExitRecord | undefined {
   if (!record) return undefined;
   const { code, signal, stopped, killed, left } = record;
   if (typeof code !== 'number' && typeof signal !== 'string' && stopped !== true) return undefined;
@@ -35,14 +32,4 @@ export function parseExitRecord(text: string): ExitRecord | undefined {
     killed: typeof killed === 'number' ? killed : 0,
     left: typeof left === 'number' ? left : 0,
   };
-}
-
-function parsed(text: string): Record<string, unknown> | undefined {
-  try {
-    const value: unknown = JSON.parse(text);
-    return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : undefined;
-  } catch (error) {
-    if (error instanceof SyntaxError) return undefined;
-    throw error;
-  }
 }

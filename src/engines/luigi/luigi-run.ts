@@ -19,6 +19,8 @@ export class LuigiRun {
   readonly record: RunRecord;
   readonly #worker: WorkerProcess | undefined;
   #exit: SupervisorExit | undefined;
+  /** Why the secrets could not be removed when the supervisor had ended. */
+  #secretsLeft: string | undefined;
 
   constructor(directory: RunDirectory, record: RunRecord, worker?: WorkerProcess) {
     this.directory = directory;
@@ -128,12 +130,17 @@ export class LuigiRun {
       stop: this.directory.stopReason(),
       record: this.directory.exitRecord(),
       supervisorStatus: this.#exit?.code ?? undefined,
+      secretsLeft: this.#secretsLeft,
     };
   }
 
   #ended(exit: SupervisorExit): void {
     this.#exit = exit;
-    this.directory.removeSecrets();
+    try {
+      this.directory.removeSecrets();
+    } catch (error) {
+      this.#secretsLeft = error instanceof Error ? error.message : String(error);
+    }
   }
 
   #confirmed(): 'stopped' | 'requested' {

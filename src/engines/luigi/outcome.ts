@@ -21,6 +21,8 @@ export interface EndedRun extends Ending {
   readonly endedAt: number;
   /** It was over before anybody looked. */
   readonly adopted: boolean;
+  /** Why its secrets could not be removed from the disk; absent when they were. */
+  readonly secretsLeft?: string | undefined;
 }
 
 /** Decides how a run ended: the last transitions of its tasks, and the outcome as the last update. */
@@ -54,7 +56,7 @@ function describe(
     rootTaskId: story.tasks.root,
     summary: row.says(facts),
     tasks: story.tasks.records(),
-    findings: findings(row, facts, story),
+    findings: [...findings(row, facts, story), ...secretsLeft(run)],
     startedAt,
     endedAt,
     engine: { name: 'luigi', version: story.hello?.luigi, adapterVersion: ADAPTER_VERSION },
@@ -119,4 +121,11 @@ function unreadable(count: number): Finding[] {
   const message = `${count} lines of the run's events could not be read: what is reported of single tasks may be incomplete`;
   const remedy = 'See whether the disk of the agent is full.';
   return [{ severity: 'warning', code: 'ERR_RUN_UNVERIFIED', message, remedy }];
+}
+
+function secretsLeft({ secretsLeft: why, runDirectory }: EndedRun): Finding[] {
+  if (why === undefined) return [];
+  const message = `The secrets of the run could not be removed from ${runDirectory}: ${oneLine(why, MESSAGE_LENGTH)}`;
+  const remedy = 'The end of the job tries it again; see whether the folder is still there after it.';
+  return [{ severity: 'warning', code: 'ERR_UNEXPECTED', message, remedy }];
 }

@@ -1,11 +1,11 @@
 import { createHash, randomUUID } from 'node:crypto';
-import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { lstatSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Secret } from '#core/secret.ts';
 import type { CancelReason } from '../engine.ts';
 import { type ExitRecord, readExitRecord } from './exit-record.ts';
-import { isMissing } from './missing-file.ts';
 import type { ProcessIdentity } from './process-identity.ts';
+import { readObject } from './read-object.ts';
 
 /** What is remembered of a run from its start; nothing secret. */
 export interface RunRecord {
@@ -66,8 +66,15 @@ export class RunDirectory {
     this.#write('run.json', record);
   }
 
+  /** Whether there is anything at its path, with a record that can be read or without. */
+  exists(): boolean {
+    return lstatSync(this.path, { throwIfNoEntry: false }) !== undefined;
+  }
+
+  /** `undefined` when there is none, or none that can be understood. */
   record(): RunRecord | undefined {
-    return this.#read<RunRecord>('run.json');
+    const record = readObject(join(this.path, 'run.json'));
+    return record && isRunRecord(record) ? record : undefined;
   }
 
   exitRecord(): ExitRecord | undefined {
@@ -81,7 +88,8 @@ export class RunDirectory {
 
   /** Why we stopped the run; the first reason stays. */
   stopReason(): CancelReason | undefined {
-    return this.#read<{ reason: CancelReason }>('stop.json')?.reason;
+    const reason = readObject(join(this.path, 'stop.json'))?.['reason'];
+    return reason === 'cancelled' || reason === 'deadline' ? reason : undefined;
   }
 
   rememberStop(reason: CancelReason): void {
@@ -108,17 +116,23 @@ export class RunDirectory {
   #write(name: string, value: object): void {
     const path = join(this.path, name);
     writeFileSync(`${path}.part`, `${JSON.stringify(value)}\n`, { mode: 0o600 });
+    // A file is replaced by the renaming; a folder that somebody put there is not.
+    if (lstatSync(path, { throwIfNoEntry: false })?.isDirectory()) rmSync(path, { recursive: true });
     renameSync(`${path}.part`, path);
-  }
-
-  #read<T>(name: string): T | undefined {
-    try {
-      return JSON.parse(readFileSync(join(this.path, name), 'utf8')) as T;
-    } catch (error) {
-      if (isMissing(error)) return undefined;
-      throw error;
-    }
   }
 }
 
 const TAKEN: ReadonlySet<string> = new Set(['ENOTEMPTY', 'EEXIST']);
+
+function isRunRecord(record: object): record is RunRecord {
+  const { id, attempt, module, task, startedAt, owner, supervisor } = record as { [Name in keyof RunRecord]: unknown };
+  const areTexts = [id, attempt, module, task].every((text) => typeof text === 'string');
+  return areTexts && typeof startedAt === 'number' && isIdentity(owner) && (!supervisor || isIdentity(supervisor));
+}
+
+/** 0 and negative numbers mean groups of processes, 1 is the system's own. */
+function isIdentity(value: unknown): value is ProcessIdentity {
+  if (typeof value !== 'object' || value === null) return false;
+  const { pid, started } = value as { [Name in keyof ProcessIdentity]: unknown };
+  return Number.isSafeInteger(pid) && Number(pid) > 0 && typeof started === 'string';
+}
