@@ -1,3 +1,5 @@
+import { wellFormed } from './well-formed.ts';
+
 /** Reads the agent's variables and remembers which needed ones were missing, so that they are named all together. */
 export class Variables {
   readonly #variable: (name: string) => string | undefined;
@@ -13,7 +15,7 @@ export class Variables {
 
   /** The trimmed value; `undefined` when it is empty or a macro that nobody replaced. */
   get(name: string): string | undefined {
-    const value = this.#variable(name)?.trim();
+    const value = wellFormed(this.#variable(name)?.trim() ?? '');
     return value && value.toLowerCase() !== `$(${name.toLowerCase()})` ? value : undefined;
   }
 

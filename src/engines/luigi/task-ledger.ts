@@ -13,7 +13,11 @@ type Mutable<T> = { -readonly [Key in keyof T]: T[Key] };
 type Entry = Mutable<TaskRecord> & { suspended: boolean; early: boolean; shown: boolean };
 
 const ENDED: ReadonlySet<TaskState> = new Set(['done', 'complete', 'failed', 'disabled', 'died']);
-const END_STATES: Readonly<Record<string, TaskState>> = { DONE: 'done', FAILED: 'failed', DISABLED: 'disabled' };
+const END_STATES: ReadonlyMap<string, TaskState> = new Map([
+  ['DONE', 'done'],
+  ['FAILED', 'failed'],
+  ['DISABLED', 'disabled'],
+]);
 
 /** How much is left of what a worker's end leaves open. */
 export type Ending =
@@ -179,7 +183,7 @@ export class TaskLedger {
 
   #end({ task, status, at }: EventOf<'end'>): RunUpdate[] {
     const entry = this.#entry(task);
-    const state = END_STATES[status] ?? 'unknown';
+    const state = END_STATES.get(status) ?? 'unknown';
     entry.endedAt = at;
     if (state === 'done') entry.failure = undefined;
     return this.#move(entry, state === 'failed' && entry.state === 'died' ? 'died' : state, at);
@@ -248,7 +252,7 @@ function toldState(entry: Entry, { status, external }: EventOf<'task'>): TaskSta
   if (ENDED.has(entry.state) || entry.state === 'running' || entry.state === 'unschedulable') return entry.state;
   if (status === 'DONE') return entry.attempts > 0 ? 'done' : 'complete';
   if (status === 'UNKNOWN') return 'unschedulable';
-  if (status === 'FAILED' || status === 'DISABLED') return END_STATES[status] ?? 'failed';
+  if (status === 'FAILED' || status === 'DISABLED') return END_STATES.get(status) ?? 'failed';
   return external ? 'missing' : 'pending';
 }
 

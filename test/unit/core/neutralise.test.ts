@@ -3,56 +3,13 @@ import fc from 'fast-check';
 import { MarkerScanner } from '#core/marker-scanner.ts';
 import { neutralise, neutraliseJson } from '#core/neutralise.ts';
 import { NeutraliseStream, neutraliseBytes } from '#core/neutralise-stream.ts';
-
-const HIDDEN = ['\r', '\0', '\x1b', '\x07', '\x7f', '\u0085', '\u00ad', '\u200b', '\ufeff', '\u2060', '\u{e0001}'];
-const PIECES = [
-  '#',
-  '##',
-  '###',
-  'v',
-  'vso',
-  'VsO',
-  's',
-  'ſ',
-  'o',
-  '[',
-  ']',
-  '\n',
-  '\r\n',
-  ' ',
-  'x',
-  'é',
-  '日',
-  '😀',
-  ...HIDDEN,
-];
-const hostile = fc.array(fc.constantFrom(...PIECES), { maxLength: 60 }).map((pieces) => pieces.join(''));
-const hostileBytes = fc.oneof(
-  hostile.map((text) => Buffer.from(text)),
-  fc
-    .array(fc.oneof(fc.constantFrom(...Buffer.from('##vso[#[VSO\n\r\0')), fc.integer({ min: 0, max: 255 })), {
-      maxLength: 80,
-    })
-    .map(Buffer.from),
-);
-
-/** What some reader may make of a text: any way to end lines, any of what it drops, with and without case. */
-function readings(text: string): string[] {
-  const drops = [/[\p{Cc}]/gu, /[\p{Cc}\p{Default_Ignorable_Code_Point}]/gu, /[^\P{Cc}\n]|\ufffd/gu];
-  return [/\n/, /\r\n|\r|\n/, /\r\n|\n/].flatMap((ends) =>
-    text.split(ends).flatMap((line) => [line, ...drops.map((drop) => line.replace(drop, ''))]),
-  );
-}
-
-function hasMarker(text: string): boolean {
-  return readings(text).some((line) => /##(vso|\[)/iu.test(line));
-}
-
-function inChunks(bytes: Buffer, cuts: readonly number[]): Buffer {
-  const scanner = new MarkerScanner();
-  const at = [...new Set([0, ...cuts.map((cut) => cut % (bytes.length + 1)), bytes.length])].sort((a, b) => a - b);
-  return Buffer.concat(at.slice(1).map((end, i) => neutraliseBytes(bytes.subarray(at[i], end), scanner)));
-}
+import {
+  checkNeutralised,
+  hasMarker,
+  hostileMarkers as hostile,
+  hostileBytes,
+  inChunks,
+} from '../../support/hostile-output.ts';
 
 describe('neutralise', () => {
   for (const [given, expected] of [
@@ -101,8 +58,7 @@ describe('neutralised bytes', () => {
   it('leave no reader a marker, whatever the bytes and the chunks', () => {
     fc.assert(
       fc.property(hostileBytes, fc.array(fc.nat(200)), (bytes, cuts) => {
-        const safe = inChunks(bytes, cuts);
-        return !hasMarker(safe.toString('utf8')) && !hasMarker(safe.toString('latin1').replace(/[\x80-\x9f]/g, ''));
+        checkNeutralised(bytes, cuts);
       }),
       { numRuns: 5_000 },
     );

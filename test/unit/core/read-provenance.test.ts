@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
+import fc from 'fast-check';
 import { PlumblineError } from '#core/errors.ts';
 import { readProvenance } from '#core/read-provenance.ts';
+import { checkProvenance, hostileVariables } from '../../support/hostile-variables.ts';
 
 interface Recorded {
   readonly about: string;
@@ -60,6 +62,16 @@ describe('readProvenance', () => {
     const provenance = readProvenance((name: string) => (variables as Record<string, string>)[name]);
     assert.equal(provenance.environment, undefined);
     assert.equal(provenance.agentVersion, undefined);
+  });
+
+  it('crashes on no variable whatever it is set to, and keeps passwords of addresses to itself', () => {
+    fc.assert(fc.property(hostileVariables, checkProvenance), { numRuns: 300 });
+  });
+
+  it('makes an address of a name that is no Unicode', () => {
+    const variables = { ...environment('build-ci'), 'System.TeamProject': 'a\udc00' };
+    const provenance = readProvenance((name: string) => (variables as Record<string, string>)[name]);
+    assert.match(provenance.run.url, /fabrikam\/a%EF%BF%BD\/_build/);
   });
 
   it('never carries an e-mail address, also when the display name is one', () => {

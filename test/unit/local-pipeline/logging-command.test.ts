@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { escapeData, parseLoggingCommand, unescapeData } from '#local-pipeline/logging-command.ts';
+import { checkTaskLibCommand, taskLibCommand } from '../../support/task-lib-commands.ts';
 
 const parse = (line: string, decodePercents = true) => {
   const command = parseLoggingCommand(line, decodePercents);
@@ -63,6 +64,10 @@ describe('logging commands', () => {
 
   it('what was escaped comes back', () => {
     fc.assert(fc.property(fc.string({ unit: 'binary' }), (text) => unescapeData(escapeData(text)) === text));
+  });
+
+  it('what task-lib says is read as it was meant, whatever it says and however the bytes come', () => {
+    fc.assert(fc.property(taskLibCommand, checkTaskLibCommand), { numRuns: 500 });
   });
 
   it('an escaped text cannot end a command or begin another', () => {

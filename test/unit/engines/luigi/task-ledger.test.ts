@@ -139,6 +139,13 @@ describe('the ledger of tasks', () => {
     assert.match(ledger.get('A')?.failure?.message ?? '', /SIGKILL/);
   });
 
+  it('does not know a status that it was not told of, whatever its name', () => {
+    for (const status of ['LATER', '__proto__', 'constructor']) {
+      fold(ledger, 'end', { task: status, status });
+      assert.equal(ledger.get(status)?.state, 'unknown');
+    }
+  });
+
   it('starts the members of a batch with it', () => {
     for (const task of ['a', 'b']) fold(ledger, 'task', told(task));
     assert.deepEqual(moves(fold(ledger, 'batch', { task: 'ab', members: ['a', 'b'] })), [
