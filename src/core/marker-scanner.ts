@@ -20,6 +20,8 @@ const LETTERS: ReadonlyMap<number, number> = new Map([
 ]);
 const TWO_HASHES = 2;
 const LAST_LETTER = 2;
+/** By the number of bytes that follow the first. */
+const SMALLEST = [0, 0x80, 0x800, 0x10000];
 
 /**
  * Finds `##[` and the keyword `##vso` in a stream of characters; knows only how far a marker has come. The keyword counts
@@ -30,6 +32,8 @@ export class MarkerScanner {
   #matched = 0;
   #codePoint = 0;
   #continuations = 0;
+  /** The smallest code point that needs so many bytes. */
+  #smallest = 0;
 
   /** Nothing but a hash matters next. */
   get idle(): boolean {
@@ -65,18 +69,20 @@ export class MarkerScanner {
   }
 
   #begin(lead: number): void {
-    this.#continuations = lead >= 0xf0 ? 3 : lead >= 0xe0 ? 2 : 1;
+    // Bytes from F8 begin nothing: UTF-8 once had longer forms, and no decoder takes them any more.
+    this.#continuations = lead >= 0xf8 ? 0 : lead >= 0xf0 ? 3 : lead >= 0xe0 ? 2 : 1;
     this.#codePoint = lead & (0x3f >> this.#continuations);
+    this.#smallest = SMALLEST[this.#continuations] ?? 0;
   }
 
   #continue(byte: number): void {
     this.#codePoint = (this.#codePoint << 6) | (byte & 0x3f);
     this.#continuations -= 1;
-    if (this.#continuations === 0 && isScalar(this.#codePoint)) this.completesMarker(this.#codePoint);
+    if (this.#continuations === 0 && isScalar(this.#codePoint, this.#smallest)) this.completesMarker(this.#codePoint);
   }
 }
 
-/** Not an overlong form of an ASCII character, half of a pair, or beyond Unicode: such bytes are no character at all. */
-function isScalar(codePoint: number): boolean {
-  return codePoint >= 0x80 && codePoint <= 0x10ffff && (codePoint < 0xd800 || codePoint > 0xdfff);
+/** Not an overlong form, half of a pair, or beyond Unicode: such bytes are no character at all. */
+function isScalar(codePoint: number, smallest: number): boolean {
+  return codePoint >= smallest && codePoint <= 0x10ffff && (codePoint < 0xd800 || codePoint > 0xdfff);
 }

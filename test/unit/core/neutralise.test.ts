@@ -64,6 +64,13 @@ describe('neutralised bytes', () => {
     );
   });
 
+  for (const between of ['f88082a0', 'f08082a0', 'e082a0', 'c1bf', 'eda080', 'f5808080', 'ff', '80']) {
+    it(`have no marker around ${between}, which is no character and may be dropped`, () => {
+      const safe = inChunks(Buffer.from(`2323${between}5b`, 'hex'), []);
+      assert.equal(safe.toString('hex'), `2323${between}205b`);
+    });
+  }
+
   it('are the same in any chunks, and as the text is', () => {
     fc.assert(
       fc.property(hostile, fc.array(fc.nat(200)), (text, cuts) => {
