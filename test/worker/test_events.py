@@ -73,6 +73,15 @@ def test_nothing_is_raised_when_the_file_is_gone(path):
     assert log.lost == 1 and not path.exists()
 
 
+def test_what_a_forked_process_loses_is_counted_here_too(path):
+    log = EventLog(str(path))
+    path.unlink()
+    process = multiprocessing.get_context("fork").Process(target=log.emit, args=("x",))
+    process.start()
+    process.join()
+    assert log.lost == 1
+
+
 def test_a_log_can_be_sent_to_another_process(path):
     log = pickle.loads(pickle.dumps(EventLog(str(path), [SECRET])))
     log.emit("x", value=SECRET)

@@ -1,6 +1,7 @@
 """The event file: one JSON line an event, appended in one write by whichever process knows."""
 
 import json
+import mmap
 import os
 import re
 import time
@@ -21,17 +22,27 @@ class EventLog:
     """Appends events to a file that exists already.
 
     The file is opened for each event by its absolute path: there is no descriptor that user code could close or write to.
-    Nothing here raises; an event that cannot be written is counted in `lost`. Instances can be pickled (forkserver).
+    Nothing here raises; an event that cannot be written is counted in `lost`, in memory that forked processes share: a full
+    disk cannot lose the count too. Instances can be pickled (forkserver); such a process counts for itself.
     """
 
     def __init__(self, path, redact=()):
         self._path = path
         self._redact = tuple(redact)
         self._secret = _pattern(self._redact)
-        self.lost = 0
+        self._lost = mmap.mmap(-1, mmap.PAGESIZE)
 
     def __reduce__(self):
         return (EventLog, (self._path, self._redact))
+
+    @property
+    def lost(self):
+        """At least so many: two processes that lose something in the same moment may count once."""
+        return int.from_bytes(self._lost[:8], "little")
+
+    @lost.setter
+    def lost(self, count):
+        self._lost[:8] = count.to_bytes(8, "little")
 
     def emit(self, name, **fields):
         """Appends the event `name`; fields that are None are left out, but for NULLABLE ones."""
