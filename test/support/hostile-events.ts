@@ -62,7 +62,7 @@ const event = fc
     })),
   );
 const END = [
-  { v: 1, e: 'hello', at: 1.8e9, luigi: '3.8.1', python: '3.11.7', worker: '1' },
+  { v: 1, e: 'hello', at: 1.8e9, luigi: '3.8.1', python: '3.11.7', worker: '1', runId: 'run-1' },
   { v: 1, e: 'root', at: 1.8e9, task: 'Root_1', family: 'Root', params: {} },
   { v: 1, e: 'start', at: 1.8e9, task: 'Root_1' },
   { v: 1, e: 'end', at: 1.8e9, task: 'Root_1', status: 'DONE' },
@@ -158,7 +158,14 @@ export class HostileRunReader {
     tail.close();
     const [stop, supervisorStatus] = [undefined, 0];
     const record = exit === undefined ? undefined : parseExitRecord(exit);
-    const about = { module: 'sales', task: 'Root', runDirectory: this.#folder, startedAt: 1.8e12, endedAt: 1.8e12 };
+    const about = {
+      runId: 'run-1',
+      module: 'sales',
+      task: 'Root',
+      runDirectory: this.#folder,
+      startedAt: 1.8e12,
+      endedAt: 1.8e12,
+    };
     updates.push(...concludeRun({ ...about, story, adopted: false, stop, record, supervisorStatus }));
     return { updates, unreadable: story.unreadable };
   }
@@ -190,7 +197,9 @@ function isProven({ pieces, exit }: HostileRun): boolean {
   const [asked, bye, record] = [said('asked'), said('bye', 'exitCode'), parsed(exit ?? '')];
   const isRight = asked?.['complete'] === true || asked?.['verifiable'] === false;
   const isEnded = record?.['stopped'] !== true && [0, 120].includes(Number(record?.['code']));
-  return isRight && bye?.['exitCode'] === 0 && isEnded;
+  const isOurs = lines.some((fields) => fields?.['e'] === 'hello' && fields['runId'] === 'run-1');
+  const hasRoot = lines.some((fields) => fields?.['e'] === 'root');
+  return isRight && bye?.['exitCode'] === 0 && isEnded && isOurs && hasRoot;
 }
 
 function parsed(text: string): Record<string, unknown> | undefined {

@@ -17,6 +17,12 @@ export interface Evidence {
   readonly bye?: number | undefined;
   readonly stalled: boolean;
   readonly anythingRan: boolean;
+  /** Id of the run that the events must be of. */
+  readonly runId: string;
+  /** The worker told of the root task. */
+  readonly hasRoot: boolean;
+  /** Tasks that began and never ended by the worker's words. */
+  readonly unended: number;
 }
 
 /** The dimensions of docs/outcomes.md, each with every value it can take. */
@@ -30,6 +36,8 @@ export const DIMENSIONS = {
   stalled: ['no', 'yes'],
   root: ['complete', 'incomplete', 'raised', 'unverifiable', 'unasked'],
   ran: ['yes', 'no'],
+  /** `torn`: what a worker tells of every run that ends well is missing from its account, or is of another run. */
+  account: ['whole', 'torn'],
 } as const;
 
 export type Dimensions = { readonly [Name in keyof typeof DIMENSIONS]: (typeof DIMENSIONS)[Name][number] };
@@ -44,6 +52,7 @@ export function classify(evidence: Evidence): Dimensions {
     stalled: evidence.stalled ? 'yes' : 'no',
     root: rootOf(evidence.asked),
     ran: evidence.anythingRan ? 'yes' : 'no',
+    account: isWhole(evidence) ? 'whole' : 'torn',
   };
 }
 
@@ -56,6 +65,10 @@ function processOf({ record, supervisorStatus, hello, refused }: Evidence): Dime
   if (stopped || signal !== null || code === null) return 'signal';
   if (code < 0 || (code >= SIGNALS.first && code <= SIGNALS.last)) return 'signal';
   return code === 0 ? 'zero' : code === FLUSH_FAILED ? 'flush' : 'status';
+}
+
+function isWhole({ hello, runId, hasRoot, unended }: Evidence): boolean {
+  return hello?.runId === runId && hasRoot && unended === 0;
 }
 
 function verdictOf(bye: number | undefined): Dimensions['verdict'] {

@@ -129,6 +129,7 @@ export class LuigiRun {
       runDirectory: this.directory.path,
       stop: this.directory.stopReason(),
       record: this.directory.exitRecord(),
+      runId: this.record.id,
       supervisorStatus: this.#exit?.code ?? undefined,
       secretsLeft: this.#secretsLeft,
     };

@@ -18,7 +18,8 @@ export interface OutcomeRow {
 
 const NOT_STOPPED = { stop: ['no'], word: ['none'] } as const satisfies Pattern;
 const ENDED = ['zero', 'flush', 'status', 'signal'] as const;
-const CLEAN = { ...NOT_STOPPED, process: ['zero', 'flush'], verdict: ['0'] } as const satisfies Pattern;
+const ZERO = { ...NOT_STOPPED, process: ['zero', 'flush'], verdict: ['0'] } as const satisfies Pattern;
+const CLEAN = { ...ZERO, account: ['whole'] } as const satisfies Pattern;
 
 const judged = (...verdict: Dimensions['verdict'][]): Pattern => ({ ...NOT_STOPPED, process: ENDED, verdict });
 
@@ -28,7 +29,7 @@ const STILL_GOING =
 /**
  * The whole decision, docs/outcomes.md in code: every combination of the dimensions matches exactly one row. Green needs all
  * of it: an exit record with status 0 (or 120: Python could not flush standard output after everything was done), the
- * worker's last event with Luigi's own status 0, and the root's answer.
+ * worker's last event with Luigi's own status 0, the root's answer, and an account of the run without a gap.
  */
 export const OUTCOME_ROWS: readonly OutcomeRow[] = [
   {
@@ -188,6 +189,14 @@ export const OUTCOME_ROWS: readonly OutcomeRow[] = [
     says: ({ run, evidence }) => `${run} failed: Luigi ended with status ${evidence.bye}`,
   },
   {
+    id: 'torn',
+    when: { ...ZERO, root: ['complete', 'unverifiable'], account: ['torn'] },
+    state: 'lost',
+    code: 'ERR_RUN_LOST',
+    says: ({ run }) => `${run} ended without a failure, but its events do not account for it: some are missing`,
+    remedy: 'See whether the disk of the agent is full, and whether anything but the worker writes to its event file.',
+  },
+  {
     id: 'succeeded',
     when: { ...CLEAN, root: ['complete'], ran: ['yes'] },
     state: 'succeeded',
@@ -210,7 +219,7 @@ export const OUTCOME_ROWS: readonly OutcomeRow[] = [
   },
   {
     id: 'incomplete',
-    when: { ...CLEAN, root: ['incomplete'] },
+    when: { ...ZERO, root: ['incomplete'] },
     state: 'failed',
     code: 'ERR_RUN_INCOMPLETE',
     says: ({ run }) => `${run} ended without a failure, but its root task is not complete`,
@@ -218,7 +227,7 @@ export const OUTCOME_ROWS: readonly OutcomeRow[] = [
   },
   {
     id: 'unanswered',
-    when: { ...CLEAN, root: ['raised'] },
+    when: { ...ZERO, root: ['raised'] },
     state: 'lost',
     code: 'ERR_RUN_UNVERIFIED',
     says: ({ run, evidence }) =>
@@ -227,7 +236,7 @@ export const OUTCOME_ROWS: readonly OutcomeRow[] = [
   },
   {
     id: 'unasked',
-    when: { ...CLEAN, root: ['unasked'] },
+    when: { ...ZERO, root: ['unasked'] },
     state: 'lost',
     code: 'ERR_RUN_LOST',
     says: ({ run }) => `${run} ended without a failure, but whether it is complete is unknown: its answer is missing`,

@@ -27,8 +27,8 @@ export interface EndedRun extends Ending {
 
 /** Decides how a run ended: the last transitions of its tasks, and the outcome as the last update. */
 export function concludeRun(run: EndedRun): readonly RunUpdate[] {
-  const { story, endedAt: at } = run;
-  const evidence = story.evidence({ stop: run.stop, record: run.record, supervisorStatus: run.supervisorStatus });
+  const { story, endedAt: at, runId, stop, record, supervisorStatus } = run;
+  const evidence = story.evidence({ runId, stop, record, supervisorStatus });
   const dimensions = classify(evidence);
   const running = story.tasks.records().filter(({ state }) => state === 'running');
   const settled = story.tasks.settle(endingOf(dimensions), at);
@@ -80,7 +80,7 @@ function findings(row: OutcomeRow, facts: OutcomeFacts, story: RunStory): readon
     ...own,
     ...brokenOff(story, severity),
     ...taskFindings(tasks, story.tasks.nameless, severity),
-    ...unreadable(story.unreadable),
+    ...lostEvents(story),
   ];
 }
 
@@ -116,9 +116,14 @@ function knownCode(code: string | undefined): ErrorCode {
   return code !== undefined && Object.hasOwn(ERROR_FAMILIES, code) ? (code as ErrorCode) : 'ERR_WORKER_PROTOCOL';
 }
 
-function unreadable(count: number): Finding[] {
-  if (count === 0) return [];
-  const message = `${count} lines of the run's events could not be read: what is reported of single tasks may be incomplete`;
+/** What a disk that was full for a while swallowed: lines that were cut, and events of which the worker kept only the count. */
+function lostEvents({ unreadable, unwritten }: RunStory): Finding[] {
+  if (unreadable === 0 && unwritten === 0) return [];
+  const what =
+    unwritten > unreadable
+      ? `${unwritten} events of the run or more could not be written`
+      : `${unreadable} lines of the run's events could not be read`;
+  const message = `${what}: what is reported of single tasks may be incomplete`;
   const remedy = 'See whether the disk of the agent is full.';
   return [{ severity: 'warning', code: 'ERR_RUN_UNVERIFIED', message, remedy }];
 }

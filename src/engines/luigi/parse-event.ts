@@ -127,6 +127,7 @@ const READERS: Readonly<Record<string, (read: Reader) => object>> = {
     luigi: read.maybeText('luigi') ?? '',
     python: read.maybeText('python') ?? '',
     worker: read.maybeText('worker') ?? '',
+    runId: read.maybeText('runId'),
   }),
   refused: (read) => ({
     code: read.text('code'),
@@ -174,7 +175,7 @@ const READERS: Readonly<Record<string, (read: Reader) => object>> = {
     verifiable: read.flag('verifiable', true),
     error: read.maybeText('error') ?? '',
   }),
-  bye: (read) => ({ exitCode: read.number('exitCode') }),
+  bye: (read) => ({ exitCode: read.number('exitCode'), lost: read.maybeNumber('lost') ?? 0 }),
 };
 
 function isObject(value: unknown): value is Record<string, unknown> {

@@ -8,6 +8,7 @@ import type { EventOf, WorkerEvent } from './worker-event.ts';
 
 /** What is known of the end from beside the event file. */
 export interface Ending {
+  readonly runId: string;
   readonly stop: CancelReason | undefined;
   readonly record: ExitRecord | undefined;
   readonly supervisorStatus: number | undefined;
@@ -47,6 +48,11 @@ export class RunStory {
     return this.#unreadable;
   }
 
+  /** Events that the worker knows it could not write. */
+  get unwritten(): number {
+    return this.#bye?.lost ?? 0;
+  }
+
   fold(line: ParsedLine): readonly RunUpdate[] {
     if (this.#foreign !== undefined) return [];
     switch (line.kind) {
@@ -73,6 +79,8 @@ export class RunStory {
       bye: this.#bye?.exitCode,
       stalled: this.#stalled,
       anythingRan: this.tasks.anythingRan,
+      hasRoot: this.tasks.root !== undefined,
+      unended: this.tasks.records().filter(({ state }) => state === 'running').length,
     };
   }
 

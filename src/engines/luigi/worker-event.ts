@@ -22,7 +22,13 @@ interface Raised {
 
 /** What the worker tells, see docs/worker-protocol.md. Fields that only people read are optional even where it sends them. */
 export type WorkerEvent = { readonly at: number } & (
-  | { readonly e: 'hello'; readonly luigi: string; readonly python: string; readonly worker: string }
+  | {
+      readonly e: 'hello';
+      readonly luigi: string;
+      readonly python: string;
+      readonly worker: string;
+      readonly runId: string | undefined;
+    }
   | {
       readonly e: 'refused';
       readonly code: string;
@@ -68,7 +74,7 @@ export type WorkerEvent = { readonly at: number } & (
     }
   | { readonly e: 'stalled'; readonly task: string | undefined; readonly why: string }
   | { readonly e: 'asked'; readonly complete: boolean | null; readonly verifiable: boolean; readonly error: string }
-  | { readonly e: 'bye'; readonly exitCode: number }
+  | { readonly e: 'bye'; readonly exitCode: number; readonly lost: number }
 );
 
 export type WorkerEventName = WorkerEvent['e'];

@@ -28,6 +28,7 @@ describe('a run that was broken off outside of its tasks', () => {
       startedAt: 0,
       endedAt: 2_000,
       adopted: false,
+      runId: 'run-1',
       stop: undefined,
       record: { code: 40, signal: null, stopped: false, killed: 0, left: 0 },
       supervisorStatus: 40,

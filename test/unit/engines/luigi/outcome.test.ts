@@ -6,7 +6,10 @@ import { matches, OUTCOME_ROWS, outcomeRow } from '#engines/luigi/outcome-rows.t
 
 const FULL: Evidence = {
   record: { code: 0, signal: null, stopped: false, killed: 0, left: 0 },
-  hello: { e: 'hello', at: 0, luigi: '3.8.1', python: '3.11.7', worker: '1' },
+  hello: { e: 'hello', at: 0, luigi: '3.8.1', python: '3.11.7', worker: '1', runId: 'run-1' },
+  runId: 'run-1',
+  hasRoot: true,
+  unended: 0,
   asked: { complete: true, verifiable: true, error: '' },
   bye: 0,
   stalled: false,
@@ -67,6 +70,14 @@ const CASES: readonly (readonly [row: string, evidence: Partial<Evidence>])[] = 
   ['scheduling', { record: exit(35), bye: 35, asked: asked(null) }],
   ['unhandled', { record: exit(40), bye: 40, asked: undefined }],
   ['other-verdict', { record: exit(4), bye: 4, asked: undefined }],
+  ['torn', { hello: undefined }],
+  ['torn', { runId: 'run-2' }],
+  ['torn', { hasRoot: false }],
+  ['torn', { unended: 1, record: exit(120) }],
+  ['torn', { hasRoot: false, asked: asked(false, false) }],
+  ['unasked', { hasRoot: false, asked: undefined }],
+  ['incomplete', { unended: 1, asked: asked(false) }],
+  ['task-failed', { record: exit(30), bye: 30, hasRoot: false }],
   ['succeeded', {}],
   ['succeeded', { record: exit(120) }],
   ['succeeded', { asked: asked(true, false) }],
@@ -105,6 +116,7 @@ describe('the outcome of a run', () => {
       if (rows[0]?.state === 'succeeded') {
         assert.equal(dimensions.stop + dimensions.word + dimensions.verdict, 'nonone0');
         assert.ok(['zero', 'flush'].includes(dimensions.process));
+        assert.equal(dimensions.account, 'whole');
         assert.ok(dimensions.root === 'complete' || rows[0].code === 'ERR_RUN_UNVERIFIED');
       }
       count += 1;
@@ -124,7 +136,7 @@ describe('the outcome of a run', () => {
     const documented = page
       .split('\n')
       .map((line) => line.split('|').map((cell) => cell.trim()))
-      .filter((cells) => cells.length === 12 && cells[1]?.startsWith('`') && cells[1] !== '`stop`');
+      .filter((cells) => cells.length === 13 && cells[1]?.startsWith('`') && cells[1] !== '`stop`');
     assert.deepEqual(documented.filter(([, row]) => row !== 'row').map(documentedRow), OUTCOME_ROWS.map(decidedRow));
   });
 });
@@ -133,8 +145,8 @@ function documentedRow(cells: readonly string[]): object {
   const names = Object.keys(DIMENSIONS);
   const values = cells.slice(2, 2 + names.length).map((cell) => cell.replace('ended', 'zero, flush, status, signal'));
   const when = names.flatMap((name, i) => (values[i] ? [[name, values[i].split(', ').sort()]] : []));
-  const code = cells[10]?.replace(' (warning)', '').replace("the refusal's own", 'refusal') || undefined;
-  return { id: cells[1]?.replaceAll('`', ''), when: Object.fromEntries(when), state: cells[9], code };
+  const code = cells[11]?.replace(' (warning)', '').replace("the refusal's own", 'refusal') || undefined;
+  return { id: cells[1]?.replaceAll('`', ''), when: Object.fromEntries(when), state: cells[10], code };
 }
 
 function decidedRow({ id, when, state, code }: (typeof OUTCOME_ROWS)[number]): object {
