@@ -14,8 +14,9 @@ export interface RunElsewhere {
 }
 
 /** Starts a run from a process of its own; resolves when its task has said something of itself. */
-export async function startElsewhere(folder: string, id: string, task: string): Promise<RunElsewhere> {
-  const owner = spawn(process.execPath, [PROGRAM, folder, id, task], { stdio: ['ignore', 'pipe', 'inherit'] });
+export async function startElsewhere(folder: string, id: string, task: string, changes = {}): Promise<RunElsewhere> {
+  const args = [PROGRAM, folder, id, task, JSON.stringify(changes)];
+  const owner = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
   const exited = once(owner, 'exit');
   const [line] = await once(createInterface({ input: owner.stdout }), 'line');
   return { owner, exited, ref: JSON.parse(line) };
