@@ -26,6 +26,8 @@ const PLAIN_NAME = /^[A-Za-z0-9][A-Za-z0-9._~-]{0,99}$/;
 /** The folder of one run (0700): its record, its events, how it ended, and its secret files while it lasts. */
 export class RunDirectory {
   readonly path: string;
+  #stop: CancelReason | undefined;
+  #exit: ExitRecord | undefined;
 
   constructor(path: string) {
     this.path = path;
@@ -78,22 +80,26 @@ export class RunDirectory {
   }
 
   exitRecord(): ExitRecord | undefined {
-    return readExitRecord(this.exit);
+    return readExitRecord(this.exit) ?? this.#exit;
   }
 
-  /** In the place of a supervisor that had to be killed. */
+  /** In the place of a supervisor that had to be killed. On a full disk only this object knows it. */
   writeExitRecord(record: ExitRecord): void {
-    this.#write('exit.json', { protocol: 1, ...record, at: Date.now() / 1_000 });
+    this.#exit = record;
+    this.#writeIfItCan('exit.json', { protocol: 1, ...record, at: Date.now() / 1_000 });
   }
 
   /** Why we stopped the run; the first reason stays. */
   stopReason(): CancelReason | undefined {
     const reason = readObject(join(this.path, 'stop.json'))?.['reason'];
-    return reason === 'cancelled' || reason === 'deadline' ? reason : undefined;
+    return reason === 'cancelled' || reason === 'deadline' ? reason : this.#stop;
   }
 
+  /** On a full disk only this object knows it: that must not keep anybody from stopping the run. */
   rememberStop(reason: CancelReason): void {
-    if (this.stopReason() === undefined) this.#write('stop.json', { reason, at: Date.now() });
+    if (this.stopReason() !== undefined) return;
+    this.#stop = reason;
+    this.#writeIfItCan('stop.json', { reason, at: Date.now() });
   }
 
   /** Writes a secret to a file of its own, 0600; gives its path. */
@@ -111,6 +117,14 @@ export class RunDirectory {
 
   remove(): void {
     rmSync(this.path, { recursive: true, force: true });
+  }
+
+  #writeIfItCan(name: string, value: object): void {
+    try {
+      this.#write(name, value);
+    } catch (error) {
+      if (!(error instanceof Error && 'code' in error)) throw error;
+    }
   }
 
   #write(name: string, value: object): void {
