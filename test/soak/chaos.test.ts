@@ -39,7 +39,7 @@ class ChaosRun {
     this.#scenario = scenario;
     this.kind = this.#one(KINDS);
     this.workers = this.#one([1, 3]);
-    this.delayMs = this.random() * 2_000;
+    this.delayMs = this.random() * 1_300;
     this.#runs = scenario.runsDirectory;
     this.name = `${this.kind}, ${this.workers} workers, after ${Math.round(this.delayMs)} ms, SOAK_SEED=${seed}`;
   }
@@ -114,7 +114,10 @@ class ChaosRun {
       case 'full disk': {
         const freeAfterMs = this.random() < 0.7 ? this.random() * 500 : undefined;
         await fillDisk(this.#runs, freeAfterMs);
-        return freeAfterMs === undefined ? 'full disk' : 'full disk, freed';
+        if (freeAfterMs !== undefined) return 'full disk, freed';
+        if (this.random() < 0.5) return 'full disk';
+        this.#cancel.abort();
+        return 'full disk, cancel';
       }
       default:
         return 'nothing';
@@ -126,7 +129,7 @@ class ChaosRun {
       ...(id && { id }),
       module: 'breakable',
       workers: this.workers,
-      parameters: { width: WIDTH, seconds: 0.05 + this.random() * 0.3 },
+      parameters: { width: WIDTH, seconds: 0.1 + this.random() * 0.5 },
       environment: { PYTHONPATH: join(ROOT, 'test/fixtures/luigi') },
     });
   }

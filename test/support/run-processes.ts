@@ -8,7 +8,12 @@ export interface SeenProcess {
 
 /** Every process that carries the id of a run, or of one of its retries, in its environment. */
 export function processesOfRun(runId: string): readonly SeenProcess[] {
-  const markers = [`\0PLUMBLINE_RUN_ID=${runId}\0`, `\0PLUMBLINE_RUN_ID=${runId}~`];
+  return processesMarked([`PLUMBLINE_RUN_ID=${runId}\0`, `PLUMBLINE_RUN_ID=${runId}~`]);
+}
+
+/** Every process in whose environment one of these texts begins a variable. */
+export function processesMarked(beginnings: readonly string[]): readonly SeenProcess[] {
+  const markers = beginnings.map((beginning) => `\0${beginning}`);
   return processIds().flatMap((pid) => {
     const environment = `\0${read(pid, 'environ')}`;
     return markers.some((marker) => environment.includes(marker)) && isAlive(pid)
