@@ -37,7 +37,8 @@ async function runStage(stage: Stage): Promise<TestCounts> {
   const { output, exitCode } = stage.leavesFiles ? await executeApart(stage) : await execute(stage);
   const counts = judged(stage.counts(output), exitCode, Boolean(process.env['CI']));
   const seconds = ((performance.now() - started) / 1000).toFixed(1);
-  if (counts.failed > 0) console.log(`\n${failureReport(output)}`);
+  if (stage.told) console.log(output.trimEnd());
+  else if (counts.failed > 0) console.log(`\n${failureReport(output)}`);
   console.log(`${counts.failed > 0 ? '✘' : '✔'} ${stage.name}: ${describe(counts)} in ${seconds} s`);
   for (const skip of counts.skips) console.log(`    left out: ${skip}`);
   return counts;
@@ -72,7 +73,8 @@ function execute(stage: Stage): Promise<{ output: string; exitCode: number | nul
     });
     const stop = () => endGroup(child.pid, 'SIGTERM');
     interrupted.addEventListener('abort', stop);
-    const limit = setTimeout(() => endGroup(child.pid, 'SIGKILL'), STAGE_LIMIT_MS);
+    const { limitMs = STAGE_LIMIT_MS } = stage;
+    const limit = setTimeout(() => endGroup(child.pid, 'SIGKILL'), limitMs);
     let output = '';
     for (const stream of [child.stdout, child.stderr]) {
       stream.setEncoding('utf8').on('data', (text) => {
@@ -84,9 +86,7 @@ function execute(stage: Stage): Promise<{ output: string; exitCode: number | nul
       clearTimeout(limit);
       interrupted.removeEventListener('abort', stop);
       const ended =
-        signal === null
-          ? ''
-          : `\n${stage.name} was ended by ${signal}; a stage may take ${STAGE_LIMIT_MS / 60_000} minutes.`;
+        signal === null ? '' : `\n${stage.name} was ended by ${signal}; it may take ${limitMs / 60_000} minutes.`;
       done({ output: output + ended, exitCode });
     });
   });

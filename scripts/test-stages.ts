@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { packagedNode } from './node-packages.mjs';
 import { preparedVersions, pythonOf } from './python-environments.mjs';
@@ -14,6 +14,10 @@ export interface Stage {
   readonly counts: (output: string) => TestCounts;
   /** The runner keeps temporary files when it ends; it gets a folder of its own, which is removed. */
   readonly leavesFiles?: boolean;
+  /** Milliseconds after which it is taken to hang; 8 minutes when it does not say. */
+  readonly limitMs?: number;
+  /** Everything that it prints is shown, not only what failed. */
+  readonly told?: boolean;
 }
 
 /** Everything that `npm test` runs, quick answers first. `first` builds what the others use. */
@@ -37,10 +41,15 @@ export function stageOf(path: string): Stage {
   return pytest(path, version, [path]);
 }
 
-/** The long ones: chaos, fuzz for minutes, ten thousand of each. */
+/** The long ones, a file each: chaos, hostile text for minutes, ten thousand of each. */
 export function soakStages(): Stage[] {
-  return optionalMocha('soak', 'test/soak');
+  const files = readdirSync(resolve(ROOT, 'test/soak')).filter((name) => name.endsWith('.test.ts'));
+  return files
+    .sort()
+    .map((name) => ({ ...mocha(`soak: ${name}`, `test/soak/${name}`), limitMs: SOAK_LIMIT_MS, told: true }));
 }
+
+const SOAK_LIMIT_MS = 30 * 60_000;
 
 /** The task's tests, once on each Node that an agent may take. */
 function taskStages(): Stage[] {
