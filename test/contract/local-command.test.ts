@@ -31,7 +31,8 @@ describe('npm run local', () => {
     const child = spawn(
       process.execPath,
       ['--disable-warning=ExperimentalWarning', 'scripts/local.ts', file, ...args],
-      { cwd: ROOT, stdio: ['ignore', 'pipe', 'pipe'] },
+      // Without --out the log lands in the temporary folder.
+      { cwd: ROOT, env: { ...process.env, TMPDIR: folder }, stdio: ['ignore', 'pipe', 'pipe'] },
     );
     const printed: string[] = [];
     for (const stream of [child.stdout, child.stderr]) {
