@@ -95,7 +95,7 @@ export const hostileInputs = fc.record({
   taskIdentity: input('none', 'connection', '__proto__'),
   python: input('python3'),
   virtualEnv: input('.venv'),
-  workingDirectory: input('.', '/', '/etc/passwd/x', 'x'.repeat(5_000), 'a\0b', '/root/x'),
+  workingDirectory: input('.', '/', '/etc/passwd/x', 'x'.repeat(5_000), 'a\0b', '/nobody/x'),
   scheduler: input('local', 'http://luigid:8082', 'http://a:b@c', 'ftp://x'),
   workers: input('1', '512', '0', '1e3', '٣', '-0'),
   timeout: input('90s', '30m', '31d', '0s', '9'.repeat(400)),
