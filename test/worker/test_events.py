@@ -82,6 +82,20 @@ def test_what_a_forked_process_loses_is_counted_here_too(path):
     assert log.lost == 1
 
 
+def test_what_a_process_loses_that_shares_no_memory_is_counted_here_too(path):
+    log = EventLog(str(path))
+    other = pickle.loads(pickle.dumps(log))
+    assert log.lost == 0
+    other.emit("progress", percent=float("nan"))
+    assert log.lost == 1
+
+
+def test_a_log_that_could_not_tell_of_losses_has_one(tmp_path):
+    log = EventLog(str(tmp_path / "gone" / "events"))
+    pickle.dumps(log)
+    assert log.lost == 1
+
+
 def test_a_log_can_be_sent_to_another_process(path):
     log = pickle.loads(pickle.dumps(EventLog(str(path), [SECRET])))
     log.emit("x", value=SECRET)

@@ -1,5 +1,6 @@
 """The event file: one JSON line an event, appended in one write by whichever process knows."""
 
+import contextlib
 import json
 import mmap
 import os
@@ -10,6 +11,7 @@ PROTOCOL = 1
 LONG_LINE = 64 * 1024
 LONG_TEXT = 8 * 1024
 MANY_TARGETS = 1000
+NOTES = ".lost"
 # Fields in which null says something; elsewhere a field that is not known is left out.
 NULLABLE = ("complete",)
 # The protocol's own words, which decide what is made of an event: a secret that is part of one must not change it.
@@ -23,33 +25,49 @@ class EventLog:
 
     The file is opened for each event by its absolute path: there is no descriptor that user code could close or write to.
     Nothing here raises; an event that cannot be written is counted in `lost`, in memory that forked processes share: a full
-    disk cannot lose the count too. Instances can be pickled (forkserver); such a process counts for itself.
+    disk cannot lose the count too. Instances can be pickled (forkserver): what such a process loses it notes in a file, whose
+    room is taken while there is some.
     """
 
-    def __init__(self, path, redact=()):
+    def __init__(self, path, redact=(), notes=None):
         self._path = path
         self._redact = tuple(redact)
         self._secret = _pattern(self._redact)
         self._lost = mmap.mmap(-1, mmap.PAGESIZE)
+        self._notes = notes
 
     def __reduce__(self):
-        return (EventLog, (self._path, self._redact))
+        return (EventLog, (self._path, self._redact, self._notes or self._take_room()))
 
     @property
     def lost(self):
         """At least so many: two processes that lose something in the same moment may count once."""
-        return int.from_bytes(self._lost[:8], "little")
+        return int.from_bytes(self._lost[:8], "little") + _noted(self._path + NOTES)
 
-    @lost.setter
-    def lost(self, count):
+    def lose(self):
+        """Counts an event that could not be written."""
+        count = int.from_bytes(self._lost[:8], "little") + 1
         self._lost[:8] = count.to_bytes(8, "little")
+        if self._notes is not None:
+            with contextlib.suppress(OSError):
+                _note(self._notes)
+
+    def _take_room(self):
+        notes = self._path + NOTES
+        try:
+            if not os.path.exists(notes):
+                _note(notes, b"0", os.O_CREAT)
+        except OSError:
+            # From here on a loss could stay unknown: that is one already.
+            self.lose()
+        return notes
 
     def emit(self, name, **fields):
         """Appends the event `name`; fields that are None are left out, but for NULLABLE ones."""
         try:
             self._append(self._line(name, fields))
         except Exception:
-            self.lost += 1
+            self.lose()
 
     def _line(self, name, fields):
         record = {"v": PROTOCOL, "e": name, "at": time.time(), "pid": os.getpid()}
@@ -73,7 +91,7 @@ class EventLog:
         descriptor = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
         try:
             if os.write(descriptor, data) != len(data):
-                self.lost += 1
+                self.lose()
         finally:
             os.close(descriptor)
 
@@ -90,6 +108,24 @@ def cut(value):
             shorter["more"] = len(targets) - MANY_TARGETS
         return shorter
     return [cut(item) for item in value] if isinstance(value, (list, tuple)) else value
+
+
+def _note(path, digit=b"1", more=0):
+    descriptor = os.open(path, os.O_WRONLY | os.O_CLOEXEC | more, 0o600)
+    try:
+        os.write(descriptor, digit)
+    finally:
+        os.close(descriptor)
+
+
+def _noted(path):
+    try:
+        with open(path, "rb") as file:
+            return 1 if file.read() == b"1" else 0
+    except FileNotFoundError:
+        return 0
+    except OSError:
+        return 1
 
 
 def _pattern(texts):

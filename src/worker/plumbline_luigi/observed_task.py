@@ -70,4 +70,4 @@ def _note(kind: str, task_id: str, struct, answers=()) -> None:
     try:
         _events.emit(kind, task=task_id, targets=describe_targets(targets_in(struct), answers))
     except Exception:
-        _events.lost += 1
+        _events.lose()
