@@ -18,6 +18,10 @@ export async function startElsewhere(folder: string, id: string, task: string, c
   const args = [PROGRAM, folder, id, task, JSON.stringify(changes)];
   const owner = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
   const exited = once(owner, 'exit');
-  const [line] = await once(createInterface({ input: owner.stdout }), 'line');
-  return { owner, exited, ref: JSON.parse(line) };
+  const first = await Promise.race([
+    once(createInterface({ input: owner.stdout }), 'line'),
+    exited.then(() => undefined),
+  ]);
+  if (first === undefined) throw new Error(`The owner of the run ${id} ended before its task said anything.`);
+  return { owner, exited, ref: JSON.parse(first[0]) };
 }
