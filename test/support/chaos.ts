@@ -3,7 +3,7 @@ import { closeSync, ftruncateSync, openSync, readdirSync, readFileSync, rmSync, 
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { RunRef } from '#core/run.ts';
-import { sendSignal } from '#engines/luigi/process-identity.ts';
+import { isAlive, sendSignal } from '#engines/luigi/process-identity.ts';
 import { RunDirectory } from '#engines/luigi/run-directory.ts';
 
 export const SIGNALS = ['SIGKILL', 'SIGTERM', 'SIGSTOP'] as const;
@@ -18,7 +18,9 @@ export interface Blow {
 
 /** Strikes a process of a run, if there is such a one by now; whether there was. */
 export function strike(ref: RunRef, { victim, signal, which }: Blow): boolean {
-  const supervisor = new RunDirectory(ref.handle).record()?.supervisor?.pid;
+  const known = new RunDirectory(ref.handle).record()?.supervisor;
+  // Pids are soon used again: a run that has ended must not cost somebody else a process.
+  const supervisor = known && isAlive(known) ? known.pid : undefined;
   const [worker] = supervisor === undefined ? [] : childrenOf(supervisor);
   const children = worker === undefined ? [] : below(worker);
   const child = children[Math.floor(which * children.length)];
