@@ -9,7 +9,7 @@ import { type Figure, figure, median } from './figure.ts';
 
 const TASKS = 1_000;
 const WORKERS = 4;
-const ROUNDS = 5;
+const ROUNDS = 7;
 const SAMPLE_MS = 50;
 
 interface Measured {

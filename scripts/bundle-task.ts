@@ -48,7 +48,7 @@ export async function bundleTask(taskFolder: string, entries: readonly string[],
       ...STYLE,
       entryPoints: [source],
       outfile,
-      plugins: [splitDynamic(lazy), englishOnly],
+      plugins: [splitDynamic(lazy), englishOnly, withoutTools],
     });
     const file = { name, kind, source: relative(ROOT, source), ...contents(result.metafile) };
     if (kind === 'lazy') refuseCopies(file);
@@ -103,6 +103,21 @@ const englishOnly: Plugin = {
       const kept = { messages: resource.messages, localizedMessages: {} };
       return { contents: `module.exports = ${JSON.stringify(kept)};`, loader: 'js' };
     });
+  },
+};
+
+/**
+ * task-lib loads its tool runner and its file matching with itself, a fifth of an entry; no step of ours uses either, and a
+ * test holds that (test/architecture/task-lib-use.test.ts).
+ */
+const withoutTools: Plugin = {
+  name: 'without-tools',
+  setup({ onResolve, onLoad }) {
+    onResolve({ filter: /^(minimatch|\.\/toolrunner|\.\/externaloutput)$/ }, ({ path, importer }) => {
+      if (!/[\\/]azure-pipelines-task-lib[\\/]\w+\.js$/.test(importer)) return undefined;
+      return { path, namespace: 'without-tools' };
+    });
+    onLoad({ filter: /./, namespace: 'without-tools' }, () => ({ contents: 'module.exports = {};' }));
   },
 };
 

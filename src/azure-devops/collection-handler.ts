@@ -2,8 +2,7 @@ import type { RequestOptions } from 'node:http';
 import type { IRequestHandler } from 'azure-devops-node-api/interfaces/common/VsoBaseInterfaces.js';
 import type { SystemConnection } from '#core/connection.ts';
 import { PlumblineError } from '#core/errors.ts';
-import type { NetworkSettings } from '#core/network.ts';
-import { connectionOptions } from '#http/connection-options.ts';
+import type { Connector } from '#http/connector.ts';
 
 /**
  * Gives each request of azure-devops-node-api the job's token and our way through the network. The package's own proxy
@@ -13,14 +12,14 @@ import { connectionOptions } from '#http/connection-options.ts';
  *
  * @throws {PlumblineError} `ERR_IDENTITY_HOST_NOT_ALLOWED` when the collection is not on https.
  */
-export function collectionHandler({ url, accessToken }: SystemConnection, network: NetworkSettings): IRequestHandler {
+export function collectionHandler({ url, accessToken }: SystemConnection, connect: Connector): IRequestHandler {
   const { origin, protocol } = new URL(url);
   if (protocol !== 'https:') throw foreignHost(origin, 'it is not on https');
   return {
     prepareRequest: (options) => {
       const target = targetOf(options);
       if (target.origin !== origin) throw foreignHost(target.origin, `it is not the collection's host`);
-      Object.assign(options, connectionOptions(target, network, true), { protocol });
+      Object.assign(options, connect(target, true), { protocol });
       options.headers = {
         ...(options.headers as Record<string, string>),
         authorization: `Bearer ${accessToken.reveal()}`,

@@ -5,6 +5,7 @@ import type { SystemConnection } from '#core/connection.ts';
 import { PlumblineError } from '#core/errors.ts';
 import type { NetworkSettings } from '#core/network.ts';
 import type { RunRecords } from '#core/run-records.ts';
+import { openConnector } from '#http/connector.ts';
 import { type RetryQuestion, retryDelay, shouldRetry } from '#http/retry.ts';
 import { collectionHandler } from './collection-handler.ts';
 import { type JobPlace, readJobPlace } from './job-place.ts';
@@ -85,7 +86,7 @@ function buildOf({ buildId }: JobPlace): number {
 }
 
 async function loadApis({ system, network }: RunRecordsOptions): Promise<NodeApis> {
-  const handler = collectionHandler(system, network);
+  const handler = collectionHandler(system, await openConnector(network));
   const { nodeApis } = await import('./node-api.ts');
   return nodeApis(system.url, handler, { allowRedirects: false, socketTimeout: TIMEOUT_MS });
 }

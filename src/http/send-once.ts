@@ -1,9 +1,7 @@
-import * as http from 'node:http';
-import * as https from 'node:https';
-import { brotliDecompressSync, gunzipSync, inflateSync } from 'node:zlib';
+import type * as http from 'node:http';
 import { PlumblineError } from '#core/errors.ts';
 import type { NetworkSettings } from '#core/network.ts';
-import { connectionOptions } from './connection-options.ts';
+import { openConnector } from './connector.ts';
 import type { HttpRequest } from './http.ts';
 import { bodyError, networkError, type RequestName, timeoutError } from './http-error.ts';
 import { HttpResponse } from './http-response.ts';
@@ -11,7 +9,7 @@ import { IDEMPOTENT_METHODS } from './retry.ts';
 
 const TIMEOUT_MS = 30_000;
 const MAX_BODY_BYTES = 10 * 1024 * 1024;
-const EXPAND = { gzip: gunzipSync, deflate: inflateSync, br: brotliDecompressSync } as const;
+const EXPAND = { gzip: 'gunzipSync', deflate: 'inflateSync', br: 'brotliDecompressSync' } as const;
 
 /** One attempt: no redirect, no retry, bounded in time and size. Rejects as {@link Http.request} says. */
 export async function sendOnce(wanted: HttpRequest, network: NetworkSettings): Promise<HttpResponse> {
@@ -38,17 +36,18 @@ function checkedName({ method, url: address }: HttpRequest): RequestName {
   return { method, url };
 }
 
-function exchange(
+async function exchange(
   name: RequestName,
   wanted: HttpRequest,
   network: NetworkSettings,
   signal: AbortSignal,
 ): Promise<http.IncomingMessage> {
   const keepAlive = wanted.idempotent ?? IDEMPOTENT_METHODS.has(name.method);
+  const connect = await openConnector(network);
+  const { request: send } = await (name.url.protocol === 'https:' ? import('node:https') : import('node:http'));
   const headers = { 'accept-encoding': 'identity', ...lowerCased(wanted.headers), ...lengthOf(wanted) };
-  const options = { ...connectionOptions(name.url, network, keepAlive), method: name.method, headers, signal };
+  const options = { ...connect(name.url, keepAlive), method: name.method, headers, signal };
   return new Promise((resolve, reject) => {
-    const send = name.url.protocol === 'https:' ? https.request : http.request;
     const request = send(name.url, options, resolve);
     request.once('error', reject);
     request.end(wanted.body);
@@ -76,12 +75,13 @@ async function readBody(message: http.IncomingMessage, cap: number, name: Reques
 }
 
 /** Compression is declined in the request; some servers compress all the same. */
-function expanded(body: Buffer, encoding: string | undefined, cap: number, name: RequestName): Buffer {
+async function expanded(body: Buffer, encoding: string | undefined, cap: number, name: RequestName): Promise<Buffer> {
   if (body.length === 0 || encoding === undefined || encoding === 'identity') return body;
   const expand = EXPAND[encoding as keyof typeof EXPAND];
   if (expand === undefined) throw bodyError(name, `the body has an unknown encoding '${encoding.slice(0, 40)}'`);
+  const zlib = await import('node:zlib');
   try {
-    return expand(body, { maxOutputLength: cap });
+    return zlib[expand](body, { maxOutputLength: cap });
   } catch (cause) {
     throw bodyError(name, `the ${encoding} body cannot be expanded within ${cap} bytes`, cause);
   }

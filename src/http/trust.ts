@@ -1,38 +1,32 @@
 import { readFileSync } from 'node:fs';
+import type * as tls from 'node:tls';
 import type { SecureContextOptions } from 'node:tls';
-import * as tls from 'node:tls';
 import { PlumblineError } from '#core/errors.ts';
 import type { NetworkSettings } from '#core/network.ts';
 
 /**
  * The TLS options of every connection: the trusted roots of this machine, the agent's own CA file beside them, and its
- * client certificate. Read once for each settings object.
+ * client certificate.
  *
  * `skipVerification` is never followed: a connection that carries tokens is verified or not made.
  *
  * @throws {PlumblineError} `ERR_HTTP_NETWORK` when a file named in the settings cannot be read.
  */
-export function trustOf(network: NetworkSettings): SecureContextOptions {
-  const known = KNOWN.get(network);
-  if (known) return known;
-  const trust = { ...authorities(network), ...clientCertificate(network) };
-  KNOWN.set(network, trust);
-  return trust;
+export async function trustOf(network: NetworkSettings): Promise<SecureContextOptions> {
+  return { ...authorities(await import('node:tls'), network), ...clientCertificate(network) };
 }
-
-const KNOWN = new WeakMap<NetworkSettings, SecureContextOptions>();
 
 /** Without a CA file the defaults of Node hold, `NODE_EXTRA_CA_CERTS` among them; with `ca` Node would forget them all. */
-function authorities({ caFile }: NetworkSettings): SecureContextOptions {
+function authorities(node: typeof tls, { caFile }: NetworkSettings): SecureContextOptions {
   if (caFile === undefined) return {};
-  return { ca: [...defaultAuthorities(), read(caFile, 'the CA file')] };
+  return { ca: [...defaultAuthorities(node), read(caFile, 'the CA file')] };
 }
 
-function defaultAuthorities(): string[] {
+function defaultAuthorities(node: typeof tls): string[] {
   // Node 22.15 and later; it knows --use-system-ca and NODE_EXTRA_CA_CERTS.
-  if (typeof tls.getCACertificates === 'function') return tls.getCACertificates('default');
+  if (typeof node.getCACertificates === 'function') return node.getCACertificates('default');
   const extra = process.env['NODE_EXTRA_CA_CERTS'];
-  return [...tls.rootCertificates, ...(extra ? [read(extra, 'NODE_EXTRA_CA_CERTS')] : [])];
+  return [...node.rootCertificates, ...(extra ? [read(extra, 'NODE_EXTRA_CA_CERTS')] : [])];
 }
 
 function clientCertificate({ clientCertificate: files }: NetworkSettings): SecureContextOptions {

@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, rename, rm, writeFile } from 'node:fs/promises';
+import { promises } from 'node:fs';
 import path from 'node:path';
 import { type Clock, systemClock } from '#core/clock.ts';
 import { asPlumblineError, PlumblineError } from '#core/errors.ts';
@@ -48,7 +48,7 @@ export interface TokenFile {
 export async function startTokenFile(options: TokenFileOptions): Promise<TokenFile> {
   const { identity, directory } = options;
   const first = await identity.assertion(options.signal);
-  const folder = await mkdtemp(path.join(directory, FOLDER));
+  const folder = await promises.mkdtemp(path.join(directory, FOLDER));
   const file = path.join(folder, 'token');
   await replaceFile(file, first.token.reveal());
   const stopped = new AbortController();
@@ -64,15 +64,15 @@ export async function startTokenFile(options: TokenFileOptions): Promise<TokenFi
     stop: async () => {
       stopped.abort();
       await renewing;
-      await rm(folder, { recursive: true, force: true });
+      await promises.rm(folder, { recursive: true, force: true });
     },
   };
 }
 
 /** Removes every token file below `directory`, whoever left it. Only for when nothing that keeps one runs any more. */
 export async function removeTokenFiles(directory: string): Promise<void> {
-  const names = (await readdir(directory)).filter((name) => name.startsWith(FOLDER));
-  await Promise.all(names.map((name) => rm(path.join(directory, name), { recursive: true, force: true })));
+  const names = (await promises.readdir(directory)).filter((name) => name.startsWith(FOLDER));
+  await Promise.all(names.map((name) => promises.rm(path.join(directory, name), { recursive: true, force: true })));
 }
 
 /**
@@ -143,7 +143,7 @@ function renewalError(cause: PlumblineError, file: string, expired: boolean): Pl
 
 async function replaceFile(file: string, text: string): Promise<void> {
   const beside = `${file}.new`;
-  await rm(beside, { force: true });
-  await writeFile(beside, text, { mode: 0o600, flag: 'wx' });
-  await rename(beside, file);
+  await promises.rm(beside, { force: true });
+  await promises.writeFile(beside, text, { mode: 0o600, flag: 'wx' });
+  await promises.rename(beside, file);
 }

@@ -1,4 +1,4 @@
-import { rename, rm, writeFile } from 'node:fs/promises';
+import { promises } from 'node:fs';
 import { PlumblineError } from '#core/errors.ts';
 
 /**
@@ -9,10 +9,10 @@ import { PlumblineError } from '#core/errors.ts';
 export async function writeLineageFile(path: string, text: string): Promise<void> {
   const partial = `${path}.${process.pid}.partial`;
   try {
-    await writeFile(partial, text, { mode: 0o600, flag: 'wx' });
-    await rename(partial, path);
+    await promises.writeFile(partial, text, { mode: 0o600, flag: 'wx' });
+    await promises.rename(partial, path);
   } catch (cause) {
-    await rm(partial, { force: true }).catch(() => undefined);
+    await promises.rm(partial, { force: true }).catch(() => undefined);
     const why = cause instanceof Error ? cause.message : String(cause);
     throw new PlumblineError('ERR_PUBLISH_FAILED', `The lineage file '${path}' could not be written: ${why}`, {
       cause,

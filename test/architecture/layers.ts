@@ -60,7 +60,6 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   ajv: ['src/local-azure/'],
   'ajv-formats': ['src/local-azure/'],
   jose: ['src/local-azure/'],
-  '@peculiar/x509': ['src/local-azure/'],
   fflate: ['src/local-pipeline/'],
   minimatch: ['src/local-pipeline/'],
 };

@@ -25,14 +25,28 @@ const CHOOSE_PYTHON =
   'Put UsePythonVersion@0 with a version from 3.10 to 3.13 before this step, or give the input python.';
 const PROBE_TIMEOUT_MS = 60_000;
 
-/** Does not see the working directory until the standard library is loaded: a file json.py may lie there. */
+/**
+ * Does not see the working directory until the standard library is loaded: a file json.py may lie there. Looks for Luigi's
+ * metadata by name first, as an installer leaves them: loading importlib.metadata takes longer than starting Python.
+ */
 const PROBE = `import sys
 sys.path[:] = [p for p in sys.path if p]
-import json
+import json, os, re
+def installed():
+    for folder in sys.path:
+        try:
+            names = os.listdir(folder)
+        except OSError:
+            continue
+        for name in names:
+            match = re.match(r"luigi-([0-9][^-]*)(-py[0-9.]+)?[.](dist|egg)-info$", name)
+            if match:
+                return match.group(1)
+    from importlib.metadata import version
+    return version("luigi")
 found = {"path": sys.executable, "version": "%d.%d.%d" % sys.version_info[:3], "luigi": None}
 try:
-    from importlib.metadata import version
-    found["luigi"] = version("luigi")
+    found["luigi"] = installed()
 except Exception:
     try:
         sys.path.insert(0, "")

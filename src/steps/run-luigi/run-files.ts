@@ -1,4 +1,4 @@
-import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { promises } from 'node:fs';
 import { join } from 'node:path';
 import { PlumblineError } from '#core/errors.ts';
 import type { Finding } from '#core/run.ts';
@@ -19,7 +19,7 @@ export class RunFiles {
   async keep(name: string, text: string, write: typeof writeOwn = writeOwn): Promise<string> {
     const path = join(this.#folder, name);
     try {
-      await mkdir(this.#folder, { recursive: true, mode: 0o700 });
+      await promises.mkdir(this.#folder, { recursive: true, mode: 0o700 });
       await write(path, text);
       return path;
     } catch (error) {
@@ -31,10 +31,10 @@ export class RunFiles {
 
 async function writeOwn(path: string, text: string): Promise<void> {
   try {
-    await writeFile(path, text, { mode: 0o600 });
+    await promises.writeFile(path, text, { mode: 0o600 });
   } catch (error) {
     // No half of it; when that cannot be removed either, nobody is told its name.
-    await rm(path, { force: true }).catch(() => undefined);
+    await promises.rm(path, { force: true }).catch(() => undefined);
     throw error;
   }
 }

@@ -9,7 +9,7 @@ import type { Step, StepResult } from '#core/step.ts';
 import { withRemedy } from '#core/with-remedy.ts';
 import type { Engine } from '#engines/engine.ts';
 import { luigiAgent } from '#engines/luigi/luigi-agent.ts';
-import { resolvePython } from '#engines/luigi/python-interpreter.ts';
+import { type PythonInterpreter, resolvePython } from '#engines/luigi/python-interpreter.ts';
 import type { LuigiRunRequest } from '#engines/luigi/request.ts';
 import { followRun } from '#run/follow-run.ts';
 import { attemptOf, runKey } from '#run/run-key.ts';
@@ -31,12 +31,15 @@ export const runLuigi: Step = async (host, signal) => {
   const inputs = await readInputs(host);
   host.log.info(`RunLuigi ${PRODUCT_VERSION}: ${inputs.task} of ${inputs.module}`);
   const provenance = readProvenance(host.variable);
+  // Neither waits for the other: it is read while the connection signs in.
+  const python = resolvePython(inputs, signal);
+  python.catch(() => {});
   // Asked before the run, whose outputs may lie in the checkout.
   const dirty = isDirty(provenance.source, signal);
   const refused = new AbortController();
   const grants = await openGrants(inputs, host, signal, (error) => refused.abort(error));
   try {
-    const request = await requestOf(inputs, grants, provenance, host, signal);
+    const request = requestOf(inputs, await python, grants, provenance, host);
     const { ref, outcome } = await run(request, inputs, host, AbortSignal.any([signal, refused.signal]));
     // An identity that is refused in the middle is a security signal: the run was stopped because of it.
     if (refused.signal.aborted) host.issue(refusal(asPlumblineError(refused.signal.reason)));
@@ -48,14 +51,13 @@ export const runLuigi: Step = async (host, signal) => {
   }
 };
 
-async function requestOf(
+function requestOf(
   inputs: RunLuigiInputs,
+  python: PythonInterpreter,
   grants: Grants,
   provenance: Provenance,
   host: Host,
-  signal: AbortSignal,
-): Promise<LuigiRunRequest> {
-  const python = await resolvePython(inputs, signal);
+): LuigiRunRequest {
   const key = runKey(provenance, host.variable);
   host.log.info(`Python ${python.version} with Luigi ${python.luigiVersion} at ${python.path}; run ${key.id}`);
   return {

@@ -215,7 +215,7 @@ describe('http behind a proxy with a private CA', () => {
   });
 
   it('keeps the usual authorities beside the CA file', async () => {
-    const trusted = trustOf({ skipVerification: false, caFile: ca.caFile }).ca;
+    const { ca: trusted } = await trustOf({ skipVerification: false, caFile: ca.caFile });
     assert.ok(Array.isArray(trusted));
     assert.ok(trusted.includes(await readFile(ca.caFile, 'utf8')));
     assert.ok(rootCertificates.every((root) => trusted.some((one) => String(one).trim() === root.trim())));

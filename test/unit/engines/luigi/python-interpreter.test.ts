@@ -64,6 +64,21 @@ describe('the choice of a Python', () => {
     });
   }
 
+  for (const metadata of ['luigi-3.7.2.dist-info', 'luigi-3.7.2-py3.11.egg-info']) {
+    it(`a real Python finds Luigi by ${metadata}`, async () => {
+      mkdirSync(join(folder, 'site', 'luigi-3.0.0.post1'), { recursive: true });
+      mkdirSync(join(folder, 'site', metadata));
+      const found = await resolve({ python: python(`PYTHONPATH=${join(folder, 'site')} exec python3 "$@"`) });
+      assert.equal(found.luigiVersion, '3.7.2');
+    });
+  }
+
+  it('a real Python finds a Luigi that lies beside the tasks, without metadata', async () => {
+    mkdirSync(join(folder, 'luigi'));
+    writeFileSync(join(folder, 'luigi/__init__.py'), "__version__ = '3.8.0'\n");
+    assert.equal((await resolve({ python: python('exec python3 "$@"') })).luigiVersion, '3.8.0');
+  });
+
   it('says what it tried when there is none', async () => {
     await assert.rejects(resolve({ python: 'no-such-python' }), {
       code: 'ERR_PYTHON_NOT_FOUND',
