@@ -1,0 +1,65 @@
+import type { JsonValue } from '#core/json.ts';
+import type { RunUpdate } from '#core/run.ts';
+import type { Secret } from '#core/secret.ts';
+import type { CancelReason } from '#engines/engine.ts';
+import type { PythonInterpreter } from '#engines/luigi/python-interpreter.ts';
+
+/** One attempt of a run, ready to start: everything is decided. */
+export interface Launch {
+  readonly runId: string;
+  /** From 1. */
+  readonly attempt: number;
+  readonly module: string;
+  readonly task: string;
+  readonly parameters: Readonly<Record<string, JsonValue>>;
+  readonly workers: number;
+  /** `local` or a URL. */
+  readonly scheduler: string;
+  readonly python: PythonInterpreter;
+  /** Absolute; the folder that `python -m luigi` would be run in. */
+  readonly workingDirectory: string;
+  /** Put before the user's module path. */
+  readonly modulePath: readonly string[];
+  readonly unixUser?: string | undefined;
+  readonly variables: Readonly<Record<string, string>>;
+  readonly secretVariables: Readonly<Record<string, Secret>>;
+  readonly secretFiles: Readonly<Record<string, Secret>>;
+  readonly secretParameters: Readonly<Record<string, Secret>>;
+}
+
+/**
+ * What became of an attempt that this process finds in the store after a restart.
+ * `alive`: its worker runs and is adopted. `ended`: it ended; following it tells how. `neverStarted`: no worker has begun
+ * and none can begin any more. `lost`: a worker began, is gone, and left no word of its end.
+ */
+export type Recovered = 'alive' | 'ended' | 'neverStarted' | 'lost';
+
+/** Where in a run's output to read. */
+export interface OutputRange {
+  readonly start: number;
+  /** Exclusive; absent: to the end. */
+  readonly end?: number | undefined;
+}
+
+export interface OutputPart {
+  readonly bytes: Uint8Array;
+  /** Bytes that are there now. */
+  readonly total: number;
+  /** The cap was reached: what came later was counted and dropped. */
+  readonly droppedBytes: number;
+}
+
+/** Starts workers that outlive this process, and finds them again. At most one worker for each attempt, whatever dies when. */
+export interface Launcher {
+  readonly isolation: 'user' | 'none';
+  /** Makes the attempt's folder and starts the worker. Called once for an attempt; throws when nothing was started. */
+  start(launch: Launch): Promise<void>;
+  recover(runId: string, attempt: number): Promise<Recovered>;
+  /** From the first update, the same ones in the same order each time; the last is the outcome. */
+  follow(runId: string, attempt: number, signal: AbortSignal): AsyncIterable<RunUpdate>;
+  /** Resolves when the worker and all that it started have ended, or says that it only asked. */
+  stop(runId: string, attempt: number, reason: CancelReason): Promise<'stopped' | 'requested'>;
+  output(runId: string, attempt: number, range: OutputRange): Promise<OutputPart>;
+  /** Deletes the attempt's folder; only after its end. */
+  remove(runId: string, attempt: number): Promise<void>;
+}

@@ -1,0 +1,62 @@
+import type { JsonValue } from '#core/json.ts';
+import type { Caller } from '../auth/caller.ts';
+import type { IssuerSettings } from '../auth/issuer-settings.ts';
+import type { Role } from './role.ts';
+
+/** What a caller asks to be allowed. */
+export interface RunPermission {
+  readonly caller: Caller;
+  readonly role: string;
+  readonly module: string;
+  readonly task: string;
+  readonly parameters: Readonly<Record<string, JsonValue>>;
+  readonly workers?: number | undefined;
+  readonly timeoutMs?: number | undefined;
+  /** Evidence from outside the token, by `require` word: `approval`, `notRequester`. Absent: there is none. */
+  readonly evidence?: Readonly<Record<string, boolean>> | undefined;
+}
+
+/** One step of the way to a decision, for `policy explain` and the audit: never a parameter's value. */
+export interface DecisionReason {
+  /** Stable, e.g. `no-binding`, `deny-rule`, `claim-mismatch`, `module`, `parameter`, `require-ref-protected`, `outside-period`. */
+  readonly reason: string;
+  /** Name of the binding or deny rule. */
+  readonly rule?: string | undefined;
+  /** e.g. `claim prj_id`, `parameter date`. */
+  readonly field?: string | undefined;
+}
+
+/** The answer of the policy. Default deny; a deny rule wins over every binding. */
+export interface Decision {
+  /** What holds: with `mode: report` a binding's refusal lets the run pass. */
+  readonly allowed: boolean;
+  /** What enforcement says, also where it only reports. */
+  readonly wouldAllow: boolean;
+  readonly mode: 'report' | 'enforce';
+  readonly binding?: string | undefined;
+  readonly role?: Role | undefined;
+  readonly reasons: readonly DecisionReason[];
+  /** SHA-256 of the policy's bytes, hexadecimal. */
+  readonly policy: string;
+  /** Milliseconds since the epoch; the binding's `until`, after which the permission is gone. */
+  readonly until?: number | undefined;
+}
+
+/** A policy file that was read, checked and compiled. Immutable. */
+export interface Policy {
+  readonly sha256: string;
+  readonly issuers: readonly IssuerSettings[];
+  readonly roles: ReadonlyMap<string, Role>;
+  /** Credentials of old, with an end date: name → SHA-256 of the shared token. Each is a caller with the profile `oidc`. */
+  readonly legacy: readonly LegacyCredential[];
+  decide(wanted: RunPermission, now: number): Decision;
+}
+
+/** A shared token of the time before, side by side with OIDC until its end date. */
+export interface LegacyCredential {
+  readonly name: string;
+  /** Hexadecimal; of the token's bytes. */
+  readonly sha256: string;
+  /** Milliseconds since the epoch. */
+  readonly until: number;
+}
