@@ -12,6 +12,7 @@
  */
 export const ERROR_FAMILIES = {
   ERR_INPUT_INVALID: 'configuration',
+  ERR_CONFIG_INVALID: 'configuration',
   ERR_PLATFORM_UNSUPPORTED: 'configuration',
   ERR_PYTHON_NOT_FOUND: 'configuration',
   ERR_PYTHON_UNSUPPORTED: 'configuration',

@@ -1,0 +1,59 @@
+import type { RunState, RunUpdate } from '#core/run.ts';
+import type { CancelReason } from '#engines/engine.ts';
+import type { Caller } from '../auth/caller.ts';
+import type { OutputPart, OutputRange } from '../launch/launcher.ts';
+import type { RunRecord, RunSpecification } from '../runs/run-record.ts';
+
+/** What is stored of a run's story: an update under its number, from 1, without a gap. */
+export interface NumberedUpdate {
+  readonly sequence: number;
+  readonly update: RunUpdate;
+}
+
+export interface RunFilter {
+  readonly key?: string | undefined;
+  readonly state?: RunState | undefined;
+  readonly role?: string | undefined;
+  /** Milliseconds since the epoch; created then or later. */
+  readonly since?: number | undefined;
+  /** What an earlier page gave. Opaque. */
+  readonly cursor?: string | undefined;
+  readonly limit: number;
+}
+
+export interface RunPage {
+  /** Newest first. */
+  readonly runs: readonly RunRecord[];
+  readonly cursor?: string | undefined;
+}
+
+/**
+ * The runs as the API sees them. Everything is scoped to the caller: a run of another scope is `ERR_RUN_UNKNOWN`, and so is
+ * any other run than its own to a caller with a run's token.
+ */
+export interface GatewayRuns {
+  /**
+   * Decides, audits and stores; the worker starts later. `created: false`: the key was there with the same specification.
+   * @throws {PlumblineError} `ERR_RUN_DENIED`, `ERR_KEY_REUSED`, `ERR_QUEUE_FULL`, `ERR_AUDIT_UNAVAILABLE`, `ERR_STORE_UNAVAILABLE`
+   */
+  create(
+    caller: Caller,
+    key: string,
+    specification: RunSpecification,
+  ): Promise<{ readonly run: RunRecord; readonly created: boolean }>;
+  /** @throws {PlumblineError} `ERR_RUN_UNKNOWN` */
+  read(caller: Caller, id: string): Promise<RunRecord>;
+  list(caller: Caller, filter: RunFilter): Promise<RunPage>;
+  /** At most `limit` updates with a number above `after`, in order; nothing yet is an empty list. */
+  updates(id: string, after: number, limit: number): Promise<readonly NumberedUpdate[]>;
+  /** Calls after each stored update of the run, with its number; answers how to stop that. */
+  watch(id: string, notify: () => void): () => void;
+  /** @throws {PlumblineError} `ERR_RUN_UNKNOWN`, `ERR_AUDIT_UNAVAILABLE` */
+  cancel(
+    caller: Caller,
+    id: string,
+    reason: CancelReason,
+  ): Promise<{ readonly answer: 'stopped' | 'requested'; readonly run: RunRecord }>;
+  /** Of the last attempt. */
+  output(id: string, range: OutputRange): Promise<OutputPart>;
+}
