@@ -1,0 +1,36 @@
+import type { GatewayConfig } from './gateway-config.ts';
+
+/** What the schema lets through, its defaults filled in. */
+export interface RawGatewayConfig {
+  readonly listen: GatewayConfig['listen'];
+  readonly tls?: { readonly certFile: string; readonly keyFile: string };
+  readonly behindProxy?: { readonly trustedProxies: readonly string[] };
+  readonly publicUrl?: string;
+  readonly metrics?: { readonly host: string; readonly port: number };
+  readonly stateDirectory: string;
+  readonly runsDirectory: string;
+  readonly policyFile: string;
+  readonly luigid?: string;
+  readonly isolation: GatewayConfig['isolation'];
+  readonly limits: GatewayConfig['limits'];
+  readonly timeouts: Readonly<
+    Record<'request' | 'headers' | 'keepAlive' | 'upload' | 'slowWatcher' | 'heartbeat' | 'shutdown', string>
+  >;
+  readonly retention: Readonly<Record<'runs' | 'bundles', string>>;
+  readonly audit: {
+    readonly checkpointEvery: string;
+    readonly checkpointRecords: number;
+    readonly exportDirectory?: string;
+  };
+  readonly identity: { readonly kind: GatewayConfig['identity']['kind']; readonly clientId?: string };
+  readonly logging: GatewayConfig['logging'];
+  readonly network: {
+    readonly proxy?: {
+      readonly url: string;
+      readonly username?: string;
+      readonly passwordFile?: string;
+      readonly bypass: readonly string[];
+    };
+    readonly caFile?: string;
+  };
+}
