@@ -13,6 +13,7 @@
 export const ERROR_FAMILIES = {
   ERR_INPUT_INVALID: 'configuration',
   ERR_CONFIG_INVALID: 'configuration',
+  ERR_FILE_UNREADABLE: 'configuration',
   ERR_PLATFORM_UNSUPPORTED: 'configuration',
   ERR_PYTHON_NOT_FOUND: 'configuration',
   ERR_PYTHON_UNSUPPORTED: 'configuration',
@@ -69,6 +70,8 @@ export const ERROR_FAMILIES = {
   ERR_STORE_IN_USE: 'configuration',
   ERR_STORE_VERSION: 'configuration',
   ERR_PUBLISH_FAILED: 'publish',
+  ERR_AUDIT_UNAVAILABLE: 'transient',
+  ERR_AUDIT_IN_USE: 'configuration',
   ERR_WORKER_PROTOCOL: 'internal',
   ERR_UNEXPECTED: 'internal',
 } as const;
