@@ -1,0 +1,82 @@
+import type { Insertable, Selectable, Updateable } from 'kysely';
+
+/**
+ * Where a run stands for the gateway itself, finer than its state. `accepted`: stored, the record of that in the audit is
+ * still to come. `queued`. `launching`: a worker may begin at any moment. `running`: its worker was started. `ended`: the
+ * outcome is stored. `closed`: and its end is in the audit.
+ */
+export type RunPhase = 'accepted' | 'queued' | 'launching' | 'running' | 'ended' | 'closed';
+
+/** A run. Columns that end in `_json` hold JSON. Times are milliseconds since the epoch. */
+export interface RunTable {
+  id: string;
+  scope: string;
+  key: string;
+  fingerprint: string;
+  role: string;
+  phase: RunPhase;
+  state: string;
+  attempt: number;
+  /** Attempts whose worker was lost. */
+  lost_attempts: number;
+  created_at: number;
+  started_at: number | null;
+  ended_at: number | null;
+  /** When the attempt that goes on is stopped. */
+  deadline_at: number | null;
+  stop_requested: string | null;
+  specification_json: string;
+  caller_json: string;
+  /** The verified token's claims, to decide once more at the start; empty after the end. */
+  identity_json: string | null;
+  decision_json: string;
+  isolation: string;
+  code_json: string | null;
+  secrets_json: string;
+  outcome_json: string | null;
+  /** Updates stored so far: the number of the newest. */
+  updates: number;
+}
+
+/** One update of a run, numbered from 1 without a gap. */
+export interface RunEventTable {
+  run_id: string;
+  sequence: number;
+  attempt: number;
+  /** Counted in what the launcher tells of this attempt, from 1; 0 for what the gateway says itself. */
+  ordinal: number;
+  update_json: string;
+}
+
+/** A token that may be used once, and by which request it was. */
+export interface UsedTokenTable {
+  issuer: string;
+  token_id: string;
+  fingerprint: string;
+  expires_at: number;
+}
+
+export interface BundleTable {
+  sha256: string;
+  scope: string;
+  size: number;
+  stored_at: number;
+  facts_json: string;
+}
+
+export interface MigrationTable {
+  version: number;
+  applied_at: number;
+}
+
+export interface Tables {
+  runs: RunTable;
+  run_events: RunEventTable;
+  used_tokens: UsedTokenTable;
+  bundles: BundleTable;
+  migrations: MigrationTable;
+}
+
+export type RunRow = Selectable<RunTable>;
+export type NewRunRow = Insertable<RunTable>;
+export type RunChange = Updateable<RunTable>;
