@@ -52,6 +52,9 @@ export interface Policy {
   decide(wanted: RunPermission, now: number): Decision;
 }
 
+/** `Caller.issuer` of whoever came with a credential of old; its name is the subject. No issuer of a policy has this name. */
+export const LEGACY_ISSUER = 'legacy';
+
 /** A shared token of the time before, side by side with OIDC until its end date. */
 export interface LegacyCredential {
   readonly name: string;

@@ -8,6 +8,9 @@ export type Condition =
   | { readonly glob: string }
   | { readonly exists: boolean };
 
+/** What a parameter may be. It must be given unless `optional`: what a task defaults to is not the caller's to leave open. */
+export type ParameterRule = Condition & { readonly optional?: boolean | undefined };
+
 /** Where the workers of a role take the user's code from. */
 export type CodeSource =
   /** A folder that is there; `python` is an interpreter in it or beside it, `commitFile` holds the commit. */
@@ -46,7 +49,7 @@ export interface Role {
   readonly modules: readonly string[];
   readonly tasks: readonly string[];
   /** A parameter that is not named here is refused unless `otherParameters`. */
-  readonly parameters: Readonly<Record<string, Condition>>;
+  readonly parameters: Readonly<Record<string, ParameterRule>>;
   readonly otherParameters: boolean;
   readonly environment?: string | undefined;
   /** Identity of the workers towards clouds; issue 5 mints it, here it is linted and recorded. */

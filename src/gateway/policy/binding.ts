@@ -1,0 +1,62 @@
+import type { JsonValue } from '#core/json.ts';
+import type { ClaimReader } from './claim-path.ts';
+import type { CompiledCondition } from './condition.ts';
+import type { Glob } from './glob.ts';
+import type { Mode, Requirement } from './policy-document.ts';
+import type { Role } from './role.ts';
+
+/** A condition on one claim, ready to be asked. */
+export interface ClaimCondition extends CompiledCondition {
+  /** As the file names it. */
+  readonly claim: string;
+  readonly read: ClaimReader;
+  /** It reads the token beside the one that is authorised. */
+  readonly runFacts: boolean;
+}
+
+export interface ActivePeriod {
+  /** Milliseconds since the epoch; inclusive. */
+  readonly from?: number | undefined;
+  /** Exclusive. */
+  readonly until?: number | undefined;
+}
+
+/** Who has which roles, compiled. A legacy credential is one too. */
+export interface Binding extends ActivePeriod {
+  readonly name: string;
+  readonly issuer: string;
+  readonly runFactsIssuer?: string | undefined;
+  readonly conditions: readonly ClaimCondition[];
+  readonly roles: ReadonlySet<string>;
+  readonly mode: Mode;
+  readonly require: readonly Requirement[];
+  /** Where it stands in `bindings`; absent for a legacy credential. */
+  readonly index?: number | undefined;
+}
+
+export interface DenyRule extends ActivePeriod {
+  readonly name: string;
+  readonly issuer?: string | undefined;
+  readonly conditions: readonly ClaimCondition[];
+  /** Absent: all. */
+  readonly roles?: ReadonlySet<string> | undefined;
+}
+
+/** A role with its globs and conditions ready to be asked. */
+export interface CompiledRole {
+  readonly role: Role;
+  readonly modules: readonly Glob[];
+  readonly tasks: readonly Glob[];
+  readonly parameters: ReadonlyMap<string, CompiledCondition & { readonly optional: boolean }>;
+  /** Parameters that the gateway fills from Key Vault: no caller may give them. */
+  readonly secretParameters: ReadonlySet<string>;
+  /** What a bundle's repository and ref must be, by the caller's signed facts. */
+  readonly bundle?: { readonly repository: CompiledCondition; readonly ref: CompiledCondition } | undefined;
+}
+
+export type Claims = Readonly<Record<string, JsonValue>>;
+
+/** Whether an instant lies in a period. An instant that is no number lies in none. */
+export function isActive({ from, until }: ActivePeriod, now: number): boolean {
+  return (from === undefined || now >= from) && (until === undefined || now < until) && !Number.isNaN(now);
+}

@@ -1,0 +1,81 @@
+import type { FieldPath } from '../config/yaml-source.ts';
+import type { Complain } from './check-document.ts';
+import { checkDuration, checkInstant, checkPeriod } from './check-times.ts';
+import { isClaimPath } from './claim-path.ts';
+import type { BindingEntry, ConditionEntry, DenyEntry, ExampleEntry, PolicyDocument } from './policy-document.ts';
+
+/** What everybody knows is no secret: the SHA-256 of nothing. */
+const HASH_OF_NOTHING = 'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855';
+
+export function checkBinding(
+  document: PolicyDocument,
+  binding: BindingEntry,
+  path: FieldPath,
+  complain: Complain,
+): void {
+  checkIssuerNames(document, binding, path, complain);
+  checkConditions(binding.match.all, [...path, 'match', 'all'], complain);
+  if (binding.runFactsIssuer === undefined) checkNoRunFacts(binding, path, complain);
+  checkRoles(document, binding.roles, path, complain);
+  checkPeriod(binding, path, complain);
+  for (const list of ['allow', 'deny'] as const) {
+    for (const [i, example] of binding.examples[list].entries())
+      checkExample(binding, example, [...path, 'examples', list, i], complain);
+  }
+}
+
+export function checkDeny(document: PolicyDocument, rule: DenyEntry, path: FieldPath, complain: Complain): void {
+  const { issuer, match, roles = [] } = rule;
+  if (issuer !== undefined && !isIssuer(document, issuer)) complain([...path, 'issuer'], 'is not one of `issuers`');
+  checkConditions(match?.all ?? [], [...path, 'match', 'all'], complain);
+  checkRoles(document, roles, path, complain);
+  checkPeriod(rule, path, complain);
+}
+
+export function checkLegacy(document: PolicyDocument, complain: Complain): void {
+  const seen = new Set<string>([HASH_OF_NOTHING]);
+  for (const [i, { sha256, until, roles }] of (document.legacy ?? []).entries()) {
+    const path = ['legacy', i];
+    if (seen.has(sha256)) complain([...path, 'sha256'], 'is of an empty token, or of another credential too');
+    seen.add(sha256);
+    checkInstant(until, [...path, 'until'], complain);
+    checkRoles(document, roles, path, complain);
+  }
+}
+
+function checkIssuerNames(document: PolicyDocument, binding: BindingEntry, path: FieldPath, complain: Complain): void {
+  const { issuer, runFactsIssuer } = binding;
+  if (!isIssuer(document, issuer)) complain([...path, 'issuer'], 'is not one of `issuers`');
+  else if (document.issuers[issuer]?.factsOnly === true)
+    complain([...path, 'issuer'], 'has `factsOnly`: it authorises nobody');
+  if (runFactsIssuer !== undefined && !isIssuer(document, runFactsIssuer))
+    complain([...path, 'runFactsIssuer'], 'is not one of `issuers`');
+}
+
+function isIssuer({ issuers }: PolicyDocument, name: string): boolean {
+  return Object.hasOwn(issuers, name);
+}
+
+function checkConditions(conditions: readonly ConditionEntry[], path: FieldPath, complain: Complain): void {
+  for (const [i, { claim }] of conditions.entries())
+    if (!isClaimPath(claim)) complain([...path, i, 'claim'], 'is no JSON Pointer: `~` stands only in `~0` and `~1`');
+}
+
+function checkNoRunFacts({ match, examples }: BindingEntry, path: FieldPath, complain: Complain): void {
+  for (const [i, { runFacts }] of match.all.entries())
+    if (runFacts === true) complain([...path, 'match', 'all', i, 'runFacts'], 'needs `runFactsIssuer` beside `issuer`');
+  for (const [i, { runFacts }] of examples.allow.entries())
+    if (runFacts !== undefined) complain([...path, 'examples', 'allow', i, 'runFacts'], 'needs `runFactsIssuer`');
+}
+
+function checkRoles({ roles }: PolicyDocument, names: readonly string[], path: FieldPath, complain: Complain): void {
+  for (const [i, name] of names.entries())
+    if (!Object.hasOwn(roles, name)) complain([...path, 'roles', i], 'is not one of `roles`');
+}
+
+function checkExample({ roles }: BindingEntry, example: ExampleEntry, path: FieldPath, complain: Complain): void {
+  const { role, run, at } = example;
+  if (role === undefined && roles.length > 1) complain([...path, 'role'], 'is needed: the binding gives several roles');
+  if (at !== undefined) checkInstant(at, [...path, 'at'], complain);
+  if (run?.timeout !== undefined) checkDuration(run.timeout, [...path, 'run', 'timeout'], complain);
+}

@@ -1,0 +1,34 @@
+import type { FieldPath, FileProblem } from '../config/yaml-source.ts';
+import { checkBinding, checkDeny, checkLegacy } from './check-bindings.ts';
+import { checkIssuers } from './check-issuers.ts';
+import { checkRole } from './check-role.ts';
+import type { PolicyDocument } from './policy-document.ts';
+import type { Place } from './schema-problems.ts';
+
+/** Adds a problem at a field. */
+export type Complain = (path: FieldPath, message: string) => void;
+
+/** What a policy of the right shape still has wrong: names that lead nowhere, times that are none, fields that exclude each other. */
+export function checkDocument(document: PolicyDocument, place: Place): FileProblem[] {
+  const problems: FileProblem[] = [];
+  const complain: Complain = (path, message) => problems.push(place(path, message));
+  checkIssuers(document.issuers, complain);
+  for (const [name, role] of Object.entries(document.roles)) checkRole(role, ['roles', name], complain);
+  checkNames(document, complain);
+  for (const [i, binding] of document.bindings.entries()) checkBinding(document, binding, ['bindings', i], complain);
+  for (const [i, rule] of (document.deny ?? []).entries()) checkDeny(document, rule, ['deny', i], complain);
+  checkLegacy(document, complain);
+  return problems;
+}
+
+/** Decisions, audit and metrics name a rule by its name alone. */
+function checkNames({ bindings, deny = [], legacy = [] }: PolicyDocument, complain: Complain): void {
+  const seen = new Set<string>();
+  const lists = { bindings, deny, legacy };
+  for (const [list, rules] of Object.entries(lists)) {
+    for (const [i, { name }] of rules.entries()) {
+      if (seen.has(name)) complain([list, i, 'name'], 'is the name of another binding, deny rule or credential too');
+      seen.add(name);
+    }
+  }
+}

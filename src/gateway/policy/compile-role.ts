@@ -1,0 +1,65 @@
+import { isAbsolute, posix } from 'node:path';
+import { parseDuration } from '#core/duration.ts';
+import type { CompiledRole } from './binding.ts';
+import { compileCondition } from './condition.ts';
+import { Glob } from './glob.ts';
+import type { CodeEntry, RoleEntry } from './policy-document.ts';
+import type { CodeSource, Role } from './role.ts';
+
+const DEFAULT_MAX_WORKERS = 1;
+const DEFAULT_MAX_RUNTIME_MS = 86_400_000;
+const DEFAULT_CONCURRENCY = 4;
+/** A lost run is not started again unless somebody says that it may. */
+const DEFAULT_ATTEMPTS = 1;
+
+export function compileRole(name: string, entry: RoleEntry): CompiledRole {
+  const role = roleOf(name, entry);
+  const { modules, tasks, parameters, secrets, code } = role;
+  return {
+    role,
+    modules: modules.map((pattern) => new Glob(pattern)),
+    tasks: tasks.map((pattern) => new Glob(pattern)),
+    parameters: new Map(
+      Object.entries(parameters).map(([parameter, rule]) => [
+        parameter,
+        { ...compileCondition(rule), optional: rule.optional === true },
+      ]),
+    ),
+    secretParameters: new Set(secrets.filter(({ target }) => target === 'parameter').map((grant) => grant.name)),
+    bundle:
+      code.kind === 'bundle'
+        ? { repository: compileCondition(code.repository), ref: compileCondition(code.ref) }
+        : undefined,
+  };
+}
+
+function roleOf(name: string, entry: RoleEntry): Role {
+  return {
+    name,
+    modules: entry.modules,
+    tasks: entry.tasks,
+    parameters: entry.parameters ?? {},
+    otherParameters: entry.otherParameters ?? false,
+    environment: entry.environment,
+    workerIdentity: entry.workerIdentity,
+    unixUser: entry.unixUser,
+    code: codeOf(entry.code),
+    scheduler: entry.scheduler,
+    variables: entry.variables ?? {},
+    secrets: entry.secrets ?? [],
+    maxWorkers: entry.maxWorkers ?? DEFAULT_MAX_WORKERS,
+    maxRuntimeMs: parseDuration(entry.maxRuntime ?? '') ?? DEFAULT_MAX_RUNTIME_MS,
+    concurrency: entry.concurrency ?? DEFAULT_CONCURRENCY,
+    attempts: entry.attempts ?? DEFAULT_ATTEMPTS,
+  };
+}
+
+function codeOf(code: CodeEntry): CodeSource {
+  if (code.kind !== 'installed') return code;
+  const below = (path: string) => (isAbsolute(path) ? path : posix.join(code.path, path));
+  return {
+    ...code,
+    python: below(code.python),
+    commitFile: code.commitFile === undefined ? undefined : below(code.commitFile),
+  };
+}

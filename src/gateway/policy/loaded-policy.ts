@@ -1,0 +1,31 @@
+import type { IssuerSettings } from '../auth/issuer-settings.ts';
+import { decide } from './decide.ts';
+import type { Decision, LegacyCredential, Policy, RunPermission } from './policy.ts';
+import type { PolicyParts } from './policy-parts.ts';
+import type { Role } from './role.ts';
+
+/** A policy file that was read, checked and compiled. */
+export class LoadedPolicy implements Policy {
+  readonly parts: PolicyParts;
+  readonly issuers: readonly IssuerSettings[];
+  readonly roles: ReadonlyMap<string, Role>;
+
+  constructor(parts: PolicyParts) {
+    this.parts = parts;
+    this.issuers = [...parts.issuers.values()];
+    this.roles = new Map([...parts.roles].map(([name, { role }]) => [name, role]));
+  }
+
+  get sha256(): string {
+    return this.parts.sha256;
+  }
+
+  get legacy(): readonly LegacyCredential[] {
+    return this.parts.legacy;
+  }
+
+  /** Never throws; what is not allowed by name is refused. */
+  decide(wanted: RunPermission, now: number): Decision {
+    return decide(this.parts, wanted, now);
+  }
+}

@@ -1,0 +1,23 @@
+import type { IssuerSettings } from '../auth/issuer-settings.ts';
+import type { Binding, CompiledRole, DenyRule } from './binding.ts';
+import type { LegacyCredential } from './policy.ts';
+import type { PolicyDocument } from './policy-document.ts';
+import type { Place } from './schema-problems.ts';
+
+/** A policy after compilation: what a decision, the lint and the examples are made from. */
+export interface PolicyParts {
+  /** As messages call it. */
+  readonly file: string;
+  readonly sha256: string;
+  readonly document: PolicyDocument;
+  /** Where a field stands in the file. */
+  readonly place: Place;
+  readonly issuers: ReadonlyMap<string, IssuerSettings>;
+  readonly roles: ReadonlyMap<string, CompiledRole>;
+  /** In the order of the file, legacy credentials last. */
+  readonly bindings: readonly Binding[];
+  /** The same by issuer: those that could concern a caller. */
+  readonly bindingsOf: ReadonlyMap<string, readonly Binding[]>;
+  readonly deny: readonly DenyRule[];
+  readonly legacy: readonly LegacyCredential[];
+}
