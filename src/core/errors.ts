@@ -13,6 +13,7 @@
 export const ERROR_FAMILIES = {
   ERR_INPUT_INVALID: 'configuration',
   ERR_CONFIG_INVALID: 'configuration',
+  ERR_POLICY_INVALID: 'configuration',
   ERR_FILE_UNREADABLE: 'configuration',
   ERR_PLATFORM_UNSUPPORTED: 'configuration',
   ERR_PYTHON_NOT_FOUND: 'configuration',
