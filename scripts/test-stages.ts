@@ -28,6 +28,7 @@ export function testStages(): { first: Stage[]; rest: Stage[] } {
       mocha('contract', 'test/contract'),
       ...taskStages(),
       ...optionalMocha('engines', 'test/engines'),
+      ...optionalMocha('gateway', 'test/gateway'),
       ...pytestStages(),
     ],
   };
@@ -94,7 +95,11 @@ function optionalMocha(name: string, folder: string): Stage[] {
 }
 
 /** Milliseconds that one test may take; the others have what .mocharc.json says. */
-const LIMITS: Readonly<Record<string, number>> = { 'test/task': 120_000, 'test/soak': 600_000 };
+const LIMITS: Readonly<Record<string, number>> = {
+  'test/task': 120_000,
+  'test/gateway': 120_000,
+  'test/soak': 600_000,
+};
 
 function mocha(name: string, path: string): Stage {
   const program = resolve(ROOT, 'node_modules/mocha/bin/mocha.js');
