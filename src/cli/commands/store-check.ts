@@ -22,7 +22,10 @@ export const storeCheck: Command = {
     } catch (error) {
       if (!isDamage(error)) throw error;
       if (given.flag('json')) terminal.out(JSON.stringify({ ok: false, file, reason: 'damaged' }));
-      else terminal.out(`${printable(file)}: ${terminal.paint('red', 'damaged')}. Restore a backup of it, or another one.`);
+      else
+        terminal.out(
+          `${printable(file)}: ${terminal.paint('red', 'damaged')}. Restore a backup of it, or another one.`,
+        );
       return EXIT.refused;
     }
   },
