@@ -75,7 +75,14 @@ function isJson(value: unknown): value is JsonValue {
   if (typeof value === 'number')
     return Number.isFinite(value) && (!Number.isInteger(value) || Number.isSafeInteger(value));
   if (Array.isArray(value)) return value.every(isJson);
-  return typeof value === 'object' && Object.values(value).every(isJson);
+  return isPlainObject(value) && Object.values(value).every(isJson);
+}
+
+/** Tags such as `!!binary` and `!!set` make objects of other classes. */
+function isPlainObject(value: unknown): value is object {
+  if (typeof value !== 'object' || value === null) return false;
+  const prototype = Object.getPrototypeOf(value);
+  return prototype === Object.prototype || prototype === null;
 }
 
 function lineOf(text: string, offset: number): number {

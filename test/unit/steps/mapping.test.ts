@@ -62,6 +62,10 @@ describe('parseMapping', () => {
       assert.rejects(parsed(text), (error) => error instanceof MappingSyntaxError && message.test(error.message)));
   }
 
+  for (const text of ['&x !!binary <<: *x', 'a: [!!binary aGVsbG8=]', 'a: {b: !!binary ""}']) {
+    it(`refuses bytes: ${text}`, () => assert.rejects(parsed(text), /JSON cannot express/));
+  }
+
   it('never shows a value in its message', async () => {
     await assert.rejects(parsed('password: "hunter2\nother: ['), (error: Error) => !error.message.includes('hunter2'));
   });
