@@ -5,9 +5,10 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { freePort, type RunningLuigid } from '../../scripts/start-luigid.ts';
 import { luigiPython, TASK_NODE } from '../support/local-pipeline.ts';
 import { LuigiSteps } from '../support/luigi-steps.ts';
-import { freePort, type RunningLuigid, startLuigid } from '../support/luigid.ts';
+import { startLuigid } from '../support/luigid.ts';
 
 const INPUT = { 'input.txt': 'rows' };
 const IMPATIENT = { 'luigi.cfg': '[core]\nrpc-retry-attempts=1\nrpc-retry-wait=1\n' };

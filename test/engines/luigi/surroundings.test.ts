@@ -2,8 +2,9 @@ import assert from 'node:assert/strict';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Secret } from '#core/secret.ts';
+import { freePort, type RunningLuigid } from '../../../scripts/start-luigid.ts';
 import { LuigiScenario } from '../../support/luigi-scenario.ts';
-import { freePort, type RunningLuigid, startLuigid } from '../../support/luigid.ts';
+import { startLuigid } from '../../support/luigid.ts';
 
 describe('the surroundings of a Luigi run', function () {
   this.timeout(60_000);

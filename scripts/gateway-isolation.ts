@@ -1,0 +1,54 @@
+import { spawnSync } from 'node:child_process';
+import { chownSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+
+/** Whose process a worker is. Without a user of its own it is the gateway's, and the gateway is told that this is wanted. */
+export interface Isolation {
+  readonly user: UnixUser | undefined;
+  /** One sentence for a person. */
+  readonly words: string;
+}
+
+export interface UnixUser {
+  readonly name: string;
+  readonly uid: number;
+  readonly gid: number;
+}
+
+/** The user of the example's policy, and one that nearly every machine has. */
+const CANDIDATES = ['plumbline-retail', 'nobody'];
+
+export function isolationOf(user: UnixUser | undefined, why = ''): Isolation {
+  const words = user === undefined ? `none: ${why}` : `workers run as the Unix user ${user.name}`;
+  return { user, words };
+}
+
+/** A user that workers can run as: root switches users, and the user must be able to start this Python and to write below the folder. */
+export function isolationHere(python: string, folder: string): Isolation {
+  if (process.platform !== 'linux' || process.getuid?.() !== 0)
+    return isolationOf(undefined, 'only root may switch users');
+  const users = CANDIDATES.flatMap((name) => unixUser(name) ?? []);
+  const able = users.find((user) => canWork(user, python, folder));
+  return isolationOf(able, `no user of ${CANDIDATES.join(', ')} can run ${python} and write below ${folder}`);
+}
+
+export function unixUser(name: string): UnixUser | undefined {
+  const line = readFileSync('/etc/passwd', 'utf8')
+    .split('\n')
+    .find((one) => one.startsWith(`${name}:`));
+  const [, , uid, gid] = line?.split(':') ?? [];
+  return uid === undefined ? undefined : { name, uid: Number(uid), gid: Number(gid) };
+}
+
+function canWork({ uid, gid }: UnixUser, python: string, folder: string): boolean {
+  const place = mkdtempSync(join(folder, 'try-'));
+  try {
+    chownSync(place, uid, gid);
+    const code = "import luigi; open('written', 'w').close()";
+    return (
+      spawnSync(python, ['-c', code], { uid, gid, cwd: place, env: { HOME: place }, stdio: 'ignore' }).status === 0
+    );
+  } finally {
+    rmSync(place, { recursive: true, force: true });
+  }
+}

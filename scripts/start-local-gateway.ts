@@ -1,0 +1,163 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { closeSync, mkdirSync, openSync, readFileSync, rmSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { parse } from 'yaml';
+import type { AzureDeclaration } from '#local-azure/declaration.ts';
+import { type LocalAzure, startLocalAzure } from '#local-azure/local-azure.ts';
+import { type Isolation, isolationHere, isolationOf } from './gateway-isolation.ts';
+import { type GatewayFiles, writeGatewayFiles } from './local-gateway-files.ts';
+import { ROOT } from './repository.ts';
+import { freePort, type RunningLuigid, startLuigid } from './start-luigid.ts';
+
+const EXAMPLE = resolve(ROOT, 'examples/gateway');
+const STARTS_WITHIN_MS = 30_000;
+
+export interface LocalGatewayOptions {
+  /** Everything is written below it; what an earlier start left there is removed. */
+  readonly folder: string;
+  /** A Python with Luigi. */
+  readonly python: string;
+  /** What Node runs: the built program, or its source. */
+  readonly program: string;
+  /** The policy in the place of the example's; the gateway's own changes to it (paths, user) are made all the same. */
+  readonly policy?: string | undefined;
+  readonly azure?: AzureDeclaration | undefined;
+  /** `none`: also where users could be switched. Default: what this machine can do. */
+  readonly isolation?: 'none' | undefined;
+  /** Further fields of gateway.yaml, by dotted name. */
+  readonly settings?: Readonly<Record<string, unknown>> | undefined;
+}
+
+/** A gateway, the luigid beside it and its Azure, all on loopback. */
+export interface LocalGateway {
+  readonly url: string;
+  readonly metricsUrl: string;
+  readonly azure: LocalAzure;
+  readonly luigid: RunningLuigid;
+  readonly files: GatewayFiles;
+  readonly isolation: Isolation;
+  /** The process of the gateway that runs now. */
+  process(): ChildProcess;
+  /** Its log up to now, a JSON object a line. */
+  log(): string;
+  /** Ends the process; resolves with its exit status or the signal that ended it. */
+  stop(signal?: NodeJS.Signals): Promise<number | string>;
+  /** Starts it anew with the same files. Resolves when it is ready. */
+  restart(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** @throws {Error} with the gateway's own words when it does not become ready. */
+export async function startLocalGateway(options: LocalGatewayOptions): Promise<LocalGateway> {
+  const { folder, python } = options;
+  rmSync(folder, { recursive: true, force: true });
+  mkdirSync(folder, { recursive: true, mode: 0o755 });
+  const isolation =
+    options.isolation === 'none' ? isolationOf(undefined, 'it was asked for') : isolationHere(python, folder);
+  const azure = await startLocalAzure(options.azure ?? (parse(example('azure.yml')) as AzureDeclaration));
+  const luigid = await startLuigid(folder, python);
+  const [port, metricsPort] = [await freePort(), await freePort()];
+  const network = { proxyUrl: azure.proxyUrl, caFile: azure.caFile };
+  const files = writeGatewayFiles({
+    folder,
+    python,
+    isolation,
+    policy: options.policy ?? example('policy.yaml'),
+    config: example('gateway.yaml'),
+    settings: {
+      'listen.port': port,
+      'metrics.port': metricsPort,
+      luigid: luigid.url,
+      'network.proxy.url': network.proxyUrl,
+      'network.caFile': network.caFile,
+      ...options.settings,
+    },
+  });
+  const started = {
+    url: `http://127.0.0.1:${port}`,
+    files,
+    program: options.program,
+    environment: machineIdentity(azure),
+  };
+  let child = await startGateway(started);
+  const stop = (signal: NodeJS.Signals = 'SIGTERM') => end(child, signal);
+  return {
+    url: started.url,
+    metricsUrl: `http://127.0.0.1:${metricsPort}`,
+    azure,
+    luigid,
+    files,
+    isolation,
+    process: () => child,
+    log: () => readFileSync(files.log, 'utf8'),
+    stop,
+    restart: async () => {
+      child = await startGateway(started);
+    },
+    close: async () => {
+      await stop();
+      await luigid.close();
+      await azure.close();
+    },
+  };
+}
+
+function example(name: string): string {
+  return readFileSync(join(EXAMPLE, name), 'utf8');
+}
+
+/** What App Service gives to a process on a machine with an identity of its own. */
+function machineIdentity({ managedIdentity }: LocalAzure): Record<string, string> {
+  if (managedIdentity === undefined) return {};
+  return { IDENTITY_ENDPOINT: managedIdentity.endpoint, IDENTITY_HEADER: managedIdentity.header };
+}
+
+interface Start {
+  readonly url: string;
+  readonly files: GatewayFiles;
+  readonly program: string;
+  readonly environment: Readonly<Record<string, string>>;
+}
+
+async function startGateway({ url, files, program, environment }: Start): Promise<ChildProcess> {
+  const log = openSync(files.log, 'a', 0o600);
+  const flags = program.endsWith('.ts') ? ['--disable-warning=ExperimentalWarning'] : [];
+  const child = spawn(process.execPath, [...flags, program, 'gateway', 'serve', '--config', files.config], {
+    cwd: files.folder,
+    env: { PATH: process.env['PATH'], HOME: files.folder, LANG: 'C.UTF-8', ...environment },
+    stdio: ['ignore', log, log],
+    // Ctrl-C in a terminal reaches the whole group: who started the gateway decides when it ends.
+    detached: true,
+  });
+  closeSync(log);
+  await untilReady(url, child, files);
+  return child;
+}
+
+async function untilReady(url: string, child: ChildProcess, files: GatewayFiles): Promise<void> {
+  const until = Date.now() + STARTS_WITHIN_MS;
+  while (child.exitCode === null && child.signalCode === null && Date.now() < until) {
+    if (await isReady(url)) return;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  child.kill('SIGKILL');
+  throw new Error(`The gateway did not become ready.\n${readFileSync(files.log, 'utf8')}`);
+}
+
+async function isReady(url: string): Promise<boolean> {
+  try {
+    return (await fetch(`${url}/readyz`, { signal: AbortSignal.timeout(2_000) })).ok;
+  } catch {
+    return false;
+  }
+}
+
+async function end(child: ChildProcess, signal: NodeJS.Signals): Promise<number | string> {
+  if (child.exitCode === null && child.signalCode === null) {
+    const exited = once(child, 'exit');
+    child.kill(signal);
+    await exited;
+  }
+  return child.exitCode ?? child.signalCode ?? 1;
+}
