@@ -1,4 +1,5 @@
 // npm start: runs examples/quickstart on this machine as an agent would, and says what came of it.
+// npm start -- gateway: scripts/start-gateway.ts
 import { spawn } from 'node:child_process';
 import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { relative, resolve } from 'node:path';
@@ -41,7 +42,17 @@ function titleOf(attachmentType: string): string {
   return attachmentType.replace(/^plumbline-/, '');
 }
 
-rmSync(OUT, { recursive: true, force: true });
-await packageExtension();
-process.exitCode = await runQuickstart();
-if (existsSync(RESULT)) tell(JSON.parse(readFileSync(RESULT, 'utf8')) as PipelineReport);
+async function startQuickstart(): Promise<void> {
+  rmSync(OUT, { recursive: true, force: true });
+  await packageExtension();
+  process.exitCode = await runQuickstart();
+  if (existsSync(RESULT)) tell(JSON.parse(readFileSync(RESULT, 'utf8')) as PipelineReport);
+}
+
+const [what, ...args] = process.argv.slice(2);
+if (what === undefined) await startQuickstart();
+else if (what === 'gateway') await (await import('./start-gateway.ts')).startGateway(args);
+else {
+  console.error('usage: npm start, or npm start -- gateway [--check]');
+  process.exitCode = 64;
+}

@@ -1,6 +1,17 @@
 import type { Command } from './command.ts';
+import { policyExplain } from './commands/policy-explain.ts';
+import { policySchema } from './commands/policy-schema.ts';
+import { policyTest } from './commands/policy-test.ts';
 import { storeBackup } from './commands/store-backup.ts';
 import { storeCheck } from './commands/store-check.ts';
+import { tokenExplain } from './commands/token-explain.ts';
 
 /** Every command, in the order of the help. */
-export const COMMANDS: readonly Command[] = [storeBackup, storeCheck];
+export const COMMANDS: readonly Command[] = [
+  policyTest,
+  policyExplain,
+  policySchema,
+  tokenExplain,
+  storeBackup,
+  storeCheck,
+];

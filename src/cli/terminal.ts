@@ -51,6 +51,7 @@ function readTextFile(path: string, maxBytes = MAX_FILE_BYTES): string {
 }
 
 async function readInput(maxBytes: number): Promise<string> {
+  if (process.stdin.isTTY) process.stderr.write('Reading standard input; Ctrl-D ends it.\n');
   const chunks: Buffer[] = [];
   let length = 0;
   for await (const chunk of process.stdin as AsyncIterable<Buffer>) {

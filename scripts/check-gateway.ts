@@ -1,0 +1,130 @@
+import { spawn } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { GatewayCallers, ProofHeaders } from './gateway-callers.ts';
+import { ROOT } from './repository.ts';
+import type { LocalGateway } from './start-local-gateway.ts';
+
+export interface GatewayCheck {
+  readonly gateway: LocalGateway;
+  readonly callers: GatewayCallers;
+  /** The built `plumbline`. */
+  readonly program: string;
+  /** The printed command. */
+  readonly curl: readonly string[];
+}
+
+interface Seen {
+  readonly ok: boolean;
+  readonly what: string;
+  readonly saw: string;
+}
+
+const REPORT = { role: 'sales-report', module: 'retail.orders_pipeline', task: 'SalesReport' };
+const RUN_LIMIT_MS = 120_000;
+
+/** Makes the printed call, refused ones and a run of the pipeline, and reads the audit; prints what came of each. */
+export async function checkGateway(check: GatewayCheck): Promise<boolean> {
+  const { gateway, callers, program } = check;
+  const steps = [
+    () => printedCommand(check),
+    () => forged(gateway),
+    async () => denied(gateway, await callers.operator()),
+    () => pipelineRun(gateway, callers),
+    () => plumbline(program, 'audit', 'verify', join(gateway.files.state, 'audit')),
+    () => plumbline(program, 'audit', 'report', join(gateway.files.state, 'audit')),
+    () => withoutSecrets(gateway),
+  ];
+  const results: Seen[] = [];
+  for (const step of steps) {
+    const seen = await step().catch((error: Error) => ({ ok: false, what: 'a call', saw: error.message }));
+    console.log(`${seen.ok ? '✔' : '✘'} ${seen.what}: ${seen.saw}`);
+    results.push(seen);
+  }
+  return results.every(({ ok }) => ok);
+}
+
+async function printedCommand({ gateway, callers, curl }: GatewayCheck): Promise<Seen> {
+  const what = 'the printed command starts a run';
+  const { status, output } = await execute(curl);
+  if (status !== 0) return { ok: false, what, saw: output };
+  const { id } = JSON.parse(output) as { id: string };
+  const state = await endOf(gateway, id, await callers.operator());
+  return { ok: state === 'succeeded', what, saw: `run ${id} ${state}` };
+}
+
+async function forged({ url }: LocalGateway): Promise<Seen> {
+  const token = ['{"alg":"none"}', '{"sub":"somebody"}', ''].map((part) => Buffer.from(part).toString('base64url'));
+  const answer = await fetch(`${url}/v1/runs`, { headers: { authorization: `Bearer ${token.join('.')}` } });
+  const asks = answer.headers.get('www-authenticate') ?? '';
+  const saw = `${answer.status} ${await codeOf(answer)}`;
+  return { ok: answer.status === 401 && asks.startsWith('Bearer'), what: 'a forged token is refused', saw };
+}
+
+async function denied(gateway: LocalGateway, proof: ProofHeaders): Promise<Seen> {
+  const answer = await create(gateway, proof, 'denied', { ...REPORT, task: 'PriceList', parameters: {} });
+  return {
+    ok: answer.status === 403,
+    what: 'a task that the role does not have is refused',
+    saw: `${answer.status} ${await codeOf(answer)}`,
+  };
+}
+
+async function pipelineRun(gateway: LocalGateway, callers: GatewayCallers): Promise<Seen> {
+  const what = 'the pipeline runs the report, with run facts beside its token';
+  const body = { ...REPORT, parameters: { date: '2026-11-20', days: '2' }, workers: 2 };
+  const answer = await create(gateway, await callers.pipeline(), 'sales/4711', body);
+  const run = (await answer.json()) as { id: string; runToken: string; detail?: string };
+  if (answer.status !== 201) return { ok: false, what, saw: `${answer.status} ${run.detail}` };
+  const state = await endOf(gateway, run.id, { authorization: `Bearer ${run.runToken}` });
+  return { ok: state === 'succeeded', what, saw: `run ${run.id} ${state}` };
+}
+
+function create({ url }: LocalGateway, proof: ProofHeaders, key: string, body: object): Promise<Response> {
+  const headers = { ...proof, 'idempotency-key': key, 'content-type': 'application/json' };
+  return fetch(`${url}/v1/runs`, { method: 'POST', headers, body: JSON.stringify(body) });
+}
+
+async function codeOf(answer: Response): Promise<string> {
+  return ((await answer.json()) as { code?: string }).code ?? 'without a code';
+}
+
+/** Follows the events of a run to the last one. */
+async function endOf({ url }: LocalGateway, id: string, proof: ProofHeaders): Promise<string> {
+  const signal = AbortSignal.timeout(RUN_LIMIT_MS);
+  const stream = await fetch(`${url}/v1/runs/${id}/events`, { headers: { ...proof }, signal });
+  const outcome = /^data: (.*"kind":"outcome".*)$/m.exec(await stream.text())?.[1];
+  if (outcome === undefined) return `left ${stream.status} without an outcome`;
+  return (JSON.parse(outcome) as { outcome: { state: string } }).outcome.state;
+}
+
+async function plumbline(program: string, ...args: readonly string[]): Promise<Seen> {
+  const { status, output } = await execute([process.execPath, program, ...args]);
+  return { ok: status === 0, what: `plumbline ${args.slice(0, 2).join(' ')}`, saw: `\n${indented(output)}` };
+}
+
+async function withoutSecrets({ files, azure }: LocalGateway): Promise<Seen> {
+  const log = readFileSync(files.log, 'utf8');
+  const secrets = [...log.matchAll(/only-on-this-machine-\w+|ey[\w-]{20,}\.[\w-]{20,}\.[\w-]+|plr_[\w.-]{40,}/g)];
+  const reads = azure.exchanges().filter(({ host, path }) => host.includes('.vault.') && path.startsWith('/secrets/'));
+  const saw = `${secrets.length} in ${log.split('\n').length - 1} lines; Key Vault was asked ${reads.length} times by the gateway`;
+  return { ok: secrets.length === 0 && reads.length > 0, what: 'no token and no secret in the log', saw };
+}
+
+function indented(text: string): string {
+  return text
+    .trimEnd()
+    .split('\n')
+    .map((line) => `    ${line}`)
+    .join('\n');
+}
+
+function execute([command = '', ...args]: readonly string[]): Promise<{ status: number | null; output: string }> {
+  return new Promise((done, fail) => {
+    const child = spawn(command, args, { cwd: ROOT, stdio: ['ignore', 'pipe', 'pipe'] });
+    const chunks: Buffer[] = [];
+    for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk: Buffer) => chunks.push(chunk));
+    child.on('error', fail);
+    child.on('close', (status) => done({ status, output: Buffer.concat(chunks).toString('utf8') }));
+  });
+}

@@ -1,0 +1,27 @@
+import type { Caller, VerifiedToken } from '#gateway/auth/caller.ts';
+import { callerChecks } from '#gateway/policy/binding-checks.ts';
+import type { LoadedPolicy } from '#gateway/policy/loaded-policy.ts';
+
+/** What one binding would give to a caller. */
+export interface RoleOffer {
+  readonly binding: string;
+  readonly roles: readonly string[];
+  /** Fields that keep the caller from it, e.g. `claim prj_id`; empty when it has the roles. */
+  readonly missing: readonly string[];
+}
+
+/** Every binding for callers of this issuer, those that fit first. What is asked for is not looked at, and neither are deny rules. */
+export function rolesFor(
+  { parts }: LoadedPolicy,
+  token: VerifiedToken,
+  runFacts: VerifiedToken | undefined,
+  now: number,
+): readonly RoleOffer[] {
+  const caller: Caller = { ...token, runFacts, scope: '' };
+  const offers = (parts.bindingsOf.get(token.issuer) ?? []).map((binding) => {
+    const wanted = { caller, role: '', module: '', task: '', parameters: {} };
+    const failed = [...callerChecks(binding, wanted, now)].filter(({ held }) => !held);
+    return { binding: binding.name, roles: [...binding.roles], missing: failed.map(({ field }) => field) };
+  });
+  return offers.toSorted((a, b) => a.missing.length - b.missing.length);
+}
