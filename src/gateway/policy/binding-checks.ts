@@ -1,5 +1,12 @@
 import type { SignedFacts } from '../auth/caller.ts';
-import { type Binding, type CompiledRole, isActive } from './binding.ts';
+import {
+  type ActivePeriod,
+  type Binding,
+  type ClaimCondition,
+  type CompiledRole,
+  type DenyRule,
+  isActive,
+} from './binding.ts';
 import { type CompiledCondition, claimMatches } from './condition.ts';
 import type { RunPermission } from './policy.ts';
 import type { Requirement } from './policy-document.ts';
@@ -23,50 +30,76 @@ export function* bindingChecks(
   now: number,
 ): Generator<Check> {
   yield* callerChecks(binding, wanted, now);
-  yield* bundleChecks(role, trustedFacts(binding, wanted));
+  yield* bundleChecks(binding, role, wanted);
   yield* requirementChecks(binding, wanted);
   yield* roleChecks(role, wanted);
 }
 
 /** Who the caller is and whether the binding holds now. */
-export function* callerChecks(binding: Binding, { caller }: RunPermission, now: number): Generator<Check> {
-  const { runFacts } = caller;
-  yield { kind: 'caller', reason: 'issuer', field: 'issuer', held: caller.issuer === binding.issuer };
-  yield {
-    kind: 'caller',
-    reason: 'run-facts-issuer',
-    field: 'runFactsIssuer',
-    held: runFacts?.issuer === binding.runFactsIssuer,
-  };
-  for (const condition of binding.conditions) {
-    const claims = condition.runFacts ? runFacts?.claims : caller.claims;
-    const held = claimMatches(condition, claims && condition.read(claims));
-    yield { kind: 'caller', reason: 'claim-mismatch', field: claimField(condition), held, condition };
+export function* callerChecks(binding: Binding, wanted: RunPermission, now: number): Generator<Check> {
+  const { issuer, runFacts } = wanted.caller;
+  yield same('issuer', 'issuer', binding.issuer, issuer);
+  yield same('run-facts-issuer', 'runFactsIssuer', binding.runFactsIssuer, runFacts?.issuer);
+  for (const condition of binding.conditions) yield claimCheck(condition, wanted);
+  yield periodCheck(binding, now);
+}
+
+/** Whether a deny rule strikes: when all of this holds. */
+export function* denyChecks(rule: DenyRule, wanted: RunPermission, now: number): Generator<Check> {
+  if (rule.issuer !== undefined) yield same('issuer', 'issuer', rule.issuer, wanted.caller.issuer);
+  if (rule.roles !== undefined) {
+    const held = rule.roles.has(wanted.role);
+    yield { kind: 'caller', reason: 'role', field: 'role', held, wanted: [...rule.roles], actual: wanted.role };
   }
-  yield { kind: 'caller', reason: 'outside-period', field: 'from, until', held: isActive(binding, now) };
+  for (const condition of rule.conditions) yield claimCheck(condition, wanted);
+  yield periodCheck(rule, now);
 }
 
 /** What `require` asks. Evidence that is missing satisfies nothing. */
 export function* requirementChecks(binding: Binding, wanted: RunPermission): Generator<Check> {
   for (const requirement of binding.require) {
-    const held = requirement === 'refProtected' ? isProtected(binding, wanted) : hasEvidence(wanted, requirement);
-    yield { kind: 'run', reason: REQUIREMENTS[requirement], field: `require.${requirement}`, held };
+    const actual =
+      requirement === 'refProtected' ? trustedFacts(binding, wanted).refProtected : evidenceOf(wanted, requirement);
+    const field = `require.${requirement}`;
+    yield { kind: 'run', reason: REQUIREMENTS[requirement], field, held: actual === true, wanted: true, actual };
   }
 }
 
-export function claimField({ claim, runFacts }: { readonly claim: string; readonly runFacts: boolean }): string {
-  return `${runFacts ? 'run fact' : 'claim'} ${claim}`;
-}
-
 /** Uploaded code is bound to what a token signs about its repository, in every mode. */
-function* bundleChecks({ bundle }: CompiledRole, facts: SignedFacts): Generator<Check> {
+export function* bundleChecks(binding: Binding, { bundle }: CompiledRole, wanted: RunPermission): Generator<Check> {
   if (bundle === undefined) return;
+  const facts = trustedFacts(binding, wanted);
   yield code('code-repository', 'fact repository', bundle.repository, facts.repository);
   yield code('code-ref', 'fact ref', bundle.ref, facts.ref);
 }
 
-function code(reason: string, field: string, condition: CompiledCondition, fact: string | undefined): Check {
-  return { kind: 'code', reason, field, held: claimMatches(condition, fact), condition };
+function code(reason: string, field: string, condition: CompiledCondition, actual: string | undefined): Check {
+  const held = claimMatches(condition, actual);
+  return { kind: 'code', reason, field, held, wanted: condition.condition, actual };
+}
+
+function same(reason: string, field: string, wanted: string | undefined, actual: string | undefined): Check {
+  return { kind: 'caller', reason, field, held: wanted === actual, wanted, actual };
+}
+
+function claimCheck(condition: ClaimCondition, { caller }: RunPermission): Check {
+  const { claim, runFacts } = condition;
+  const claims = runFacts ? caller.runFacts?.claims : caller.claims;
+  const actual = claims && condition.read(claims);
+  const field = `${runFacts ? 'run fact' : 'claim'} ${claim}`;
+  const held = claimMatches(condition, actual);
+  return { kind: 'caller', reason: 'claim-mismatch', field, held, wanted: condition.condition, actual };
+}
+
+function periodCheck(period: ActivePeriod, now: number): Check {
+  return {
+    kind: 'caller',
+    reason: 'outside-period',
+    field: 'from, until',
+    held: isActive(period, now),
+    wanted: period,
+    actual: now,
+  };
 }
 
 /** Facts of the caller's own token and, over them, of the run facts that the binding names: of no other token. */
@@ -77,10 +110,6 @@ function trustedFacts({ runFactsIssuer }: Binding, { caller }: RunPermission): S
   return { ...signed, ...Object.fromEntries(present) };
 }
 
-function isProtected(binding: Binding, wanted: RunPermission): boolean {
-  return trustedFacts(binding, wanted).refProtected === true;
-}
-
-function hasEvidence({ evidence = {} }: RunPermission, requirement: Requirement): boolean {
-  return Object.hasOwn(evidence, requirement) && evidence[requirement] === true;
+function evidenceOf({ evidence = {} }: RunPermission, requirement: Requirement): boolean | undefined {
+  return Object.hasOwn(evidence, requirement) ? evidence[requirement] : undefined;
 }

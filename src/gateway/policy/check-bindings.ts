@@ -20,7 +20,7 @@ export function checkBinding(
   checkPeriod(binding, path, complain);
   for (const list of ['allow', 'deny'] as const) {
     for (const [i, example] of binding.examples[list].entries())
-      checkExample(binding, example, [...path, 'examples', list, i], complain);
+      checkExample(document, binding, example, [...path, 'examples', list, i], complain);
   }
 }
 
@@ -68,14 +68,28 @@ function checkNoRunFacts({ match, examples }: BindingEntry, path: FieldPath, com
     if (runFacts !== undefined) complain([...path, 'examples', 'allow', i, 'runFacts'], 'needs `runFactsIssuer`');
 }
 
-function checkRoles({ roles }: PolicyDocument, names: readonly string[], path: FieldPath, complain: Complain): void {
+function checkRoles(
+  { roles }: PolicyDocument,
+  names: readonly string[],
+  path: FieldPath,
+  complain: Complain,
+  field?: string,
+): void {
   for (const [i, name] of names.entries())
-    if (!Object.hasOwn(roles, name)) complain([...path, 'roles', i], 'is not one of `roles`');
+    if (!Object.hasOwn(roles, name))
+      complain(field === undefined ? [...path, 'roles', i] : [...path, field], 'is not one of `roles`');
 }
 
-function checkExample({ roles }: BindingEntry, example: ExampleEntry, path: FieldPath, complain: Complain): void {
+function checkExample(
+  document: PolicyDocument,
+  { roles }: BindingEntry,
+  example: ExampleEntry,
+  path: FieldPath,
+  complain: Complain,
+): void {
   const { role, run, at } = example;
   if (role === undefined && roles.length > 1) complain([...path, 'role'], 'is needed: the binding gives several roles');
+  if (role !== undefined) checkRoles(document, [role], path, complain, 'role');
   if (at !== undefined) checkInstant(at, [...path, 'at'], complain);
   if (run?.timeout !== undefined) checkDuration(run.timeout, [...path, 'run', 'timeout'], complain);
 }

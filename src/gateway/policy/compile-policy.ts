@@ -1,8 +1,6 @@
-import { parseDuration } from '#core/duration.ts';
-import { issuerDefaults } from '../auth/issuer-defaults.ts';
-import type { IssuerSettings } from '../auth/issuer-settings.ts';
 import type { ActivePeriod, Binding, ClaimCondition, DenyRule } from './binding.ts';
 import { claimReader } from './claim-path.ts';
+import { compileIssuer } from './compile-issuer.ts';
 import { compileRole } from './compile-role.ts';
 import { compileCondition } from './condition.ts';
 import { parseInstant } from './instant.ts';
@@ -12,7 +10,6 @@ import type {
   BindingEntry,
   ConditionEntry,
   DenyEntry,
-  IssuerEntry,
   LegacyEntry,
   Mode,
   Period,
@@ -37,18 +34,6 @@ export function compilePolicy(document: PolicyDocument, sha256: string, file: st
     deny: deny.map(compileDeny),
     legacy: legacy.map(({ name, sha256, until }) => ({ name, sha256, until: parseInstant(until) ?? 0 })),
   });
-}
-
-function compileIssuer(name: string, entry: IssuerEntry): IssuerSettings {
-  const { maxLifetime, maxAge, ...settings } = entry;
-  const defaults = issuerDefaults(entry.profile);
-  return {
-    ...defaults,
-    ...settings,
-    name,
-    maxLifetimeMs: milliseconds(maxLifetime) ?? defaults.maxLifetimeMs,
-    maxAgeMs: milliseconds(maxAge) ?? defaults.maxAgeMs,
-  };
 }
 
 function compileBinding(entry: BindingEntry, index: number, mode: Mode): Binding {
@@ -97,10 +82,6 @@ function compileClaimCondition(entry: ConditionEntry): ClaimCondition {
 
 function periodOf({ from, until }: Period): ActivePeriod {
   return { from: parseInstant(from ?? ''), until: parseInstant(until ?? '') };
-}
-
-function milliseconds(duration: string | undefined): number | undefined {
-  return duration === undefined ? undefined : parseDuration(duration);
 }
 
 function byIssuer(bindings: readonly Binding[]): ReadonlyMap<string, readonly Binding[]> {

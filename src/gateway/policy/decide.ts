@@ -1,7 +1,6 @@
 import type { Caller, VerifiedToken } from '../auth/caller.ts';
-import { type Binding, type CompiledRole, type DenyRule, isActive } from './binding.ts';
-import { bindingChecks } from './binding-checks.ts';
-import { claimMatches } from './condition.ts';
+import type { Binding, CompiledRole, DenyRule } from './binding.ts';
+import { bindingChecks, denyChecks } from './binding-checks.ts';
 import { type Decision, type DecisionReason, LEGACY_ISSUER, type RunPermission } from './policy.ts';
 import type { Mode } from './policy-document.ts';
 import type { PolicyParts } from './policy-parts.ts';
@@ -40,14 +39,9 @@ export function decide(parts: PolicyParts, wanted: RunPermission, now: number): 
 }
 
 /** Whether a deny rule strikes. */
-export function denies(rule: DenyRule, { caller, role }: RunPermission, now: number): boolean {
-  if (!isActive(rule, now)) return false;
-  if (rule.roles !== undefined && !rule.roles.has(role)) return false;
-  if (rule.issuer !== undefined && rule.issuer !== caller.issuer) return false;
-  return rule.conditions.every((condition) => {
-    const claims = condition.runFacts ? caller.runFacts?.claims : caller.claims;
-    return claimMatches(condition, claims && condition.read(claims));
-  });
+export function denies(rule: DenyRule, wanted: RunPermission, now: number): boolean {
+  for (const { held } of denyChecks(rule, wanted, now)) if (!held) return false;
+  return true;
 }
 
 /**

@@ -1,8 +1,9 @@
 import type { JsonValue } from '#core/json.ts';
-import type { CompiledRole } from './binding.ts';
-import { type CompiledCondition, parameterMatches } from './condition.ts';
+import type { ActivePeriod, CompiledRole } from './binding.ts';
+import { parameterMatches } from './condition.ts';
 import type { Glob } from './glob.ts';
 import type { RunPermission } from './policy.ts';
+import type { Condition } from './role.ts';
 
 /** One thing that was compared. `caller` and `code` hold in every mode; what is `run` can be let pass by a report. */
 export interface Check {
@@ -11,7 +12,10 @@ export interface Check {
   readonly reason: string;
   readonly field: string;
   readonly held: boolean;
-  readonly condition?: CompiledCondition | undefined;
+  /** What the policy says, for an explanation. */
+  readonly wanted: Condition | ActivePeriod | string | number | boolean | readonly string[] | undefined;
+  /** What the caller has. It never leaves the process but in an explanation that somebody asked for. */
+  readonly actual: JsonValue | undefined;
 }
 
 /** Of a Python module; Luigi families with a namespace look the same. */
@@ -31,39 +35,51 @@ export function* roleChecks(compiled: CompiledRole, wanted: RunPermission): Gene
 
 function* parameterChecks(compiled: CompiledRole, given: Readonly<Record<string, JsonValue>>): Generator<Check> {
   for (const [name, rule] of compiled.parameters) {
-    const isGiven = Object.hasOwn(given, name);
-    const held = isGiven ? parameterMatches(rule, given[name]) : rule.optional || parameterMatches(rule, undefined);
-    yield { ...run('parameter', `parameter ${name}`, held), condition: rule };
+    const actual = Object.hasOwn(given, name) ? given[name] : undefined;
+    const held = (actual === undefined && rule.optional) || parameterMatches(rule, actual);
+    yield { kind: 'run', reason: 'parameter', field: `parameter ${name}`, held, wanted: rule.condition, actual };
   }
-  for (const name of Object.keys(given)) {
-    const isSecret = compiled.secretParameters.has(name);
+  for (const [name, actual] of Object.entries(given)) {
+    const field = shown(name);
     // The gateway fills it; whoever could give it too would choose which of the two counts.
-    if (isSecret) yield { ...run('parameter-secret', shown(name), false), kind: 'code' };
-    else if (!compiled.parameters.has(name)) yield run('parameter-unknown', shown(name), compiled.role.otherParameters);
+    if (compiled.secretParameters.has(name))
+      yield {
+        kind: 'code',
+        reason: 'parameter-secret',
+        field,
+        held: false,
+        wanted: 'not given: the gateway fills it',
+        actual,
+      };
+    else if (!compiled.parameters.has(name))
+      yield {
+        kind: 'run',
+        reason: 'parameter-unknown',
+        field,
+        held: compiled.role.otherParameters,
+        wanted: 'one that the role names',
+        actual,
+      };
   }
-}
-
-function run(reason: string, field: string, held: boolean): Check {
-  return { kind: 'run', reason, field, held };
 }
 
 /** What is no name at all is refused in every mode. */
 function named(field: string, globs: readonly Glob[], name: string): Check {
   const isName = name.length <= MAX_NAME && DOTTED_NAME.test(name);
   const held = isName && globs.some((glob) => glob.matches(name));
-  return { ...run(field, field, held), kind: isName ? 'run' : 'code' };
+  const wanted = globs.map(({ pattern }) => pattern);
+  return { kind: isName ? 'run' : 'code', reason: field, field, held, wanted, actual: name };
 }
 
 /** What is not said is what the role gives; what is no count is refused in every mode. */
 function atMost(reason: string, field: string, value: number | undefined, most: number): Check {
-  if (value === undefined) return run(reason, field, true);
-  const isCount = Number.isSafeInteger(value) && value >= 1;
-  return { ...run(reason, field, isCount && value <= most), kind: isCount ? 'run' : 'code' };
+  const isCount = value === undefined || (Number.isSafeInteger(value) && value >= 1);
+  const held = isCount && (value ?? 0) <= most;
+  return { kind: isCount ? 'run' : 'code', reason, field, held, wanted: most, actual: value };
 }
 
 /** Names come from the caller and go to the audit. */
 function shown(parameter: string): string {
-  return parameter.length <= MAX_SHOWN && DOTTED_NAME.test(parameter)
-    ? `parameter ${parameter}`
-    : 'parameter of no valid name';
+  const isShort = parameter.length <= MAX_SHOWN && DOTTED_NAME.test(parameter);
+  return isShort ? `parameter ${parameter}` : 'parameter of no valid name';
 }

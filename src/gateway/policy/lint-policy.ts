@@ -1,0 +1,45 @@
+import {
+  azureUnpinned,
+  mutableName,
+  reportMode,
+  sharedAudience,
+  sharedIssuer,
+  unprotectedRef,
+  wildcardStart,
+} from './lint-bindings.ts';
+import { doubtfulIssuer, unusedIssuer } from './lint-issuers.ts';
+import { legacyEnd, unreachable } from './lint-reach.ts';
+import { isolation, openRole, productionIdentity, sharedIdentity, unusedRole } from './lint-roles.ts';
+import type { LoadedPolicy } from './loaded-policy.ts';
+import type { LintRule, LintSeverity, PolicyLint } from './policy-lint.ts';
+
+const RULES: readonly LintRule[] = [
+  azureUnpinned,
+  sharedIssuer,
+  mutableName,
+  wildcardStart,
+  sharedAudience,
+  unprotectedRef,
+  isolation,
+  productionIdentity,
+  sharedIdentity,
+  openRole,
+  unreachable,
+  legacyEnd,
+  doubtfulIssuer,
+  unusedRole,
+  unusedIssuer,
+  reportMode,
+];
+const ORDER: readonly LintSeverity[] = ['high', 'medium', 'low'];
+
+/**
+ * What a good policy does not say, the gravest first. It never keeps a policy from being loaded.
+ *
+ * @param now milliseconds since the epoch: what is over by then is told.
+ */
+export function lintPolicy({ parts }: LoadedPolicy, now: number): readonly PolicyLint[] {
+  const findings = RULES.flatMap((rule) => rule(parts, now));
+  const lints = findings.map(({ path, message, ...rest }) => ({ ...parts.place(path, message), ...rest }));
+  return lints.toSorted((a, b) => ORDER.indexOf(a.severity) - ORDER.indexOf(b.severity) || a.line - b.line);
+}
