@@ -6,7 +6,7 @@ import type { HttpResponse } from '#http/http-response.ts';
 
 const API_VERSION = '7.1';
 
-/** An ID token of a service connection: whoever holds it can become that connection in Entra ID. */
+/** An ID token. Of a service connection: whoever holds it can become that connection in Entra ID. */
 export interface Assertion {
   readonly token: Secret;
   readonly claims: AssertionClaims;
@@ -23,7 +23,8 @@ export interface AssertionClaims {
 
 /** Where ID tokens come from: the OIDC endpoint of a job. */
 export interface OidcEndpoint {
-  readonly connection: ServiceConnection;
+  /** Absent: the token is the pipeline's own (`p://organisation/project/pipeline`) and signs facts of its run. */
+  readonly connection?: ServiceConnection | undefined;
   readonly system: SystemConnection;
   /** `System.OidcRequestUri`. */
   readonly requestUri: string | undefined;
@@ -33,7 +34,7 @@ export interface OidcEndpoint {
 }
 
 /**
- * Asks Azure DevOps for a new ID token of the connection (`Oidctoken - Create`, REST 7.1).
+ * Asks Azure DevOps for a new ID token of the connection, or of the pipeline itself (`Oidctoken - Create`, REST 7.1).
  *
  * @throws {PlumblineError} `ERR_IDENTITY_OIDC_UNAVAILABLE` when there is no endpoint or it gives no token;
  *   `ERR_IDENTITY_HOST_NOT_ALLOWED`; `ERR_HTTP_*` when it cannot be reached.
@@ -88,15 +89,15 @@ function oidcUrl({ connection, system, requestUri }: OidcEndpoint): URL {
   if (!isAzureDevOps(url, system)) {
     throw new PlumblineError(
       'ERR_IDENTITY_HOST_NOT_ALLOWED',
-      `Cannot get an ID token for service connection ${connection.id}: System.OidcRequestUri points to '${url.origin}', which is not this Azure DevOps organisation`,
+      `Cannot get an ID token for ${holderOf(connection)}: System.OidcRequestUri points to '${url.origin}', which is not this Azure DevOps organisation`,
       {
         remedy: 'Remove the variable from the pipeline; the agent sets it.',
-        details: { connection: connection.id, origin: url.origin },
+        details: { connection: connection?.id, origin: url.origin },
       },
     );
   }
   url.searchParams.set('api-version', API_VERSION);
-  url.searchParams.set('serviceConnectionId', connection.id);
+  if (connection !== undefined) url.searchParams.set('serviceConnectionId', connection.id);
   return url;
 }
 
@@ -110,7 +111,15 @@ function oidcToken({ connection }: OidcEndpoint, response: HttpResponse): string
   const answer = parsedObject(response.text());
   const token = answer['oidcToken'];
   if (typeof token === 'string' && token !== '') return token;
-  throw unavailable(connection, 'Azure DevOps answered without a token', NAMED_BY_THE_STAGE);
+  throw unavailable(
+    connection,
+    'Azure DevOps answered without a token',
+    connection === undefined ? LATER : NAMED_BY_THE_STAGE,
+  );
+}
+
+function holderOf(connection: ServiceConnection | undefined): string {
+  return connection === undefined ? 'this pipeline' : `service connection ${connection.id}`;
 }
 
 const NO_ENDPOINT =
@@ -127,7 +136,8 @@ function refused({ connection }: OidcEndpoint, response: HttpResponse): Plumblin
   if (status === 401 || status === 403 || status === 203 || (status >= 300 && status < 400))
     return unavailable(connection, `${why} to the job's token`, JOB_TOKEN, { status });
   const passing = status >= 500 || status === 429;
-  return unavailable(connection, why, passing ? LATER : NAMED_BY_THE_STAGE, { status, passing });
+  const remedy = connection === undefined ? JOB_TOKEN : NAMED_BY_THE_STAGE;
+  return unavailable(connection, why, passing ? LATER : remedy, { status, passing });
 }
 
 /** What Azure DevOps says of it: its error document, or wrapped text for a connection that the stage does not name. */
@@ -138,14 +148,14 @@ function said(response: HttpResponse): string {
 }
 
 function unavailable(
-  connection: ServiceConnection,
+  connection: ServiceConnection | undefined,
   why: string,
   remedy: string,
   facts: { readonly status?: number; readonly passing?: boolean } = {},
 ): PlumblineError {
-  const message = `Cannot get an ID token for service connection ${connection.id}: ${why}`;
+  const message = `Cannot get an ID token for ${holderOf(connection)}: ${why}`;
   return new PlumblineError('ERR_IDENTITY_OIDC_UNAVAILABLE', message, {
     remedy,
-    details: { connection: connection.id, ...facts },
+    details: { connection: connection?.id, ...facts },
   });
 }
