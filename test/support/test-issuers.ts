@@ -72,7 +72,7 @@ export const SAMPLES = {
   entra: {
     profile: 'entra',
     issuer: `https://login.microsoftonline.com/${TENANT}/v2.0`,
-    audience: '55555555-8888-4777-8666-555555555555',
+    audience: 'abcdef55-8888-4777-8666-555555555555',
     header: { typ: 'JWT' },
     claims: {
       sub: PRINCIPAL,
