@@ -124,6 +124,10 @@ async function guarded<T>({ directory }: AuditKeysSettings, act: () => Promise<T
   try {
     return await act();
   } catch (thrown) {
-    throw auditUnavailable(`The signing key of the audit log in ${directory} cannot be used`, systemReason(thrown), thrown);
+    throw auditUnavailable(
+      `The signing key of the audit log in ${directory} cannot be used`,
+      systemReason(thrown),
+      thrown,
+    );
   }
 }

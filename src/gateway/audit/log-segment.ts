@@ -94,7 +94,6 @@ export class LogSegment {
    * @throws {ForeignChange} when the file was replaced, removed or written by somebody else
    */
   async append(bytes: Uint8Array): Promise<void> {
-    await this.mend();
     await this.#check(this.#size);
     this.#torn = true;
     await this.#writeAll(bytes);
@@ -104,18 +103,13 @@ export class LogSegment {
     this.#torn = false;
   }
 
-  /** Cuts off what a failed write left. */
+  /** Cuts off what a failed write left, wherever the file is by now. */
   async mend(): Promise<void> {
     if (!this.#torn) return;
-    this.#checkIdentity(await this.#handle.stat());
-    await this.#handle.truncate(this.#size);
+    const { size } = await this.#handle.stat();
+    if (size > this.#size) await this.#handle.truncate(this.#size);
     await this.#handle.datasync();
     this.#torn = false;
-  }
-
-  /** Whether `mend` has something to do. */
-  get torn(): boolean {
-    return this.#torn;
   }
 
   async close(): Promise<void> {

@@ -56,7 +56,7 @@ export function refuseCredentials({ type, subject, data }: AuditEvent): void {
 }
 
 function inspect(value: unknown, type: string, path: string): void {
-  if (typeof value === 'string') return inspectText(value, type, path);
+  if (typeof value === 'string') inspectText(value, type, path);
   if (typeof value !== 'object' || value === null) return;
   for (const [name, held] of Object.entries(value)) {
     // A name may be a credential too; then it must not be in the message.

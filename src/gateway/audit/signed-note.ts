@@ -1,4 +1,4 @@
-import { createPublicKey, type KeyObject, createHash, sign, verify } from 'node:crypto';
+import { createHash, createPublicKey, type KeyObject, sign, verify } from 'node:crypto';
 
 /**
  * A signed note of C2SP (https://c2sp.org/signed-note): text, an empty line, and a line for each signature. Any tool that reads
@@ -42,7 +42,7 @@ export function formatNote({ text, keyName, keyId, signature }: SignedNote): str
 
 /** The note, or `undefined` when these are not exactly the bytes of one with one signature. */
 export function parseNote(note: string): SignedNote | undefined {
-  const [, text, keyName, encoded] = /^([^]*?\n)\n\u2014 (\S+) (\S+)\n$/.exec(note) ?? [];
+  const [, text, keyName, encoded] = /^([\s\S]*?\n)\n\u2014 (\S+) (\S+)\n$/.exec(note) ?? [];
   if (text === undefined || keyName === undefined || encoded === undefined) return undefined;
   const bytes = Buffer.from(encoded, 'base64');
   const parsed = { text, keyName, keyId: bytes.toString('hex', 0, 4), signature: bytes.subarray(4) };
@@ -64,7 +64,8 @@ export function formatVerifierKey(name: string, publicKey: KeyObject): string {
 /** @throws {TypeError} when the text is no verifier key of Ed25519, or its id is not that of its name and bytes */
 export function parseVerifierKey(text: string): VerifierKey {
   const [, name, id, encoded] = /^([^\s+]+)\+([0-9a-f]{8})\+([A-Za-z0-9+/=]+)$/.exec(text.trim()) ?? [];
-  if (name === undefined || id === undefined || encoded === undefined) throw new TypeError(`not a verifier key: ${text}`);
+  if (name === undefined || id === undefined || encoded === undefined)
+    throw new TypeError(`not a verifier key: ${text}`);
   const bytes = Buffer.from(encoded, 'base64');
   const raw = bytes.subarray(1);
   if (bytes[0] !== ED25519[0] || raw.length !== 32) throw new TypeError(`not a verifier key of Ed25519: ${text}`);
