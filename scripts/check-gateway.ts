@@ -1,13 +1,14 @@
 import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { GatewayCallers, ProofHeaders } from './gateway-callers.ts';
+import type { ProofHeaders } from './gateway-callers.ts';
 import { ROOT } from './repository.ts';
 import type { LocalGateway } from './start-local-gateway.ts';
 
 export interface GatewayCheck {
   readonly gateway: LocalGateway;
-  readonly callers: GatewayCallers;
+  /** New headers of the pipeline. */
+  readonly proof: () => Promise<ProofHeaders>;
   /** The built `plumbline`. */
   readonly program: string;
   /** The printed command. */
@@ -25,12 +26,12 @@ const RUN_LIMIT_MS = 120_000;
 
 /** Makes the printed call, refused ones and a run of the pipeline, and reads the audit; prints what came of each. */
 export async function checkGateway(check: GatewayCheck): Promise<boolean> {
-  const { gateway, callers, program } = check;
+  const { gateway, proof, program } = check;
   const steps = [
     () => printedCommand(check),
     () => forged(gateway),
-    async () => denied(gateway, await callers.operator()),
-    () => pipelineRun(gateway, callers),
+    async () => denied(gateway, await proof()),
+    async () => pipelineRun(gateway, await proof()),
     () => plumbline(program, 'audit', 'verify', join(gateway.files.state, 'audit')),
     () => plumbline(program, 'audit', 'report', join(gateway.files.state, 'audit')),
     () => withoutSecrets(gateway),
@@ -44,12 +45,12 @@ export async function checkGateway(check: GatewayCheck): Promise<boolean> {
   return results.every(({ ok }) => ok);
 }
 
-async function printedCommand({ gateway, callers, curl }: GatewayCheck): Promise<Seen> {
+async function printedCommand({ gateway, proof, curl }: GatewayCheck): Promise<Seen> {
   const what = 'the printed command starts a run';
   const { status, output } = await execute(curl);
   if (status !== 0) return { ok: false, what, saw: output };
   const { id } = JSON.parse(output) as { id: string };
-  const state = await endOf(gateway, id, await callers.operator());
+  const state = await endOf(gateway, id, await proof());
   return { ok: state === 'succeeded', what, saw: `run ${id} ${state}` };
 }
 
@@ -70,10 +71,10 @@ async function denied(gateway: LocalGateway, proof: ProofHeaders): Promise<Seen>
   };
 }
 
-async function pipelineRun(gateway: LocalGateway, callers: GatewayCallers): Promise<Seen> {
-  const what = 'the pipeline runs the report, with run facts beside its token';
+async function pipelineRun(gateway: LocalGateway, proof: ProofHeaders): Promise<Seen> {
+  const what = 'a further run, followed with the run's own token';
   const body = { ...REPORT, parameters: { date: '2026-11-20', days: '2' }, workers: 2 };
-  const answer = await create(gateway, await callers.pipeline(), 'sales/4711', body);
+  const answer = await create(gateway, proof, 'sales/4711', body);
   const run = (await answer.json()) as { id: string; runToken: string; detail?: string };
   if (answer.status !== 201) return { ok: false, what, saw: `${answer.status} ${run.detail}` };
   const state = await endOf(gateway, run.id, { authorization: `Bearer ${run.runToken}` });

@@ -28,31 +28,21 @@ export const SALES_RUN: PipelineRunFacts = {
 /** Headers with which a request proves who sends it. */
 export type ProofHeaders = Readonly<Record<string, string>>;
 
-export interface GatewayCallers {
-  /** A connection's access token for the gateway, good until it expires. */
-  operator(): Promise<ProofHeaders>;
-  /** The same for the pipeline's connection, and beside it the pipeline's own token, good for one request. */
-  pipeline(): Promise<ProofHeaders>;
-}
-
+const CONNECTION = 'retail-gateway';
 const AUDIENCE = 'api://plumbline-gateway/.default';
 
-/** Callers as the local Azure knows them: a job of the pipeline `sales`, with the example's two connections. */
-export function gatewayCallers(azure: LocalAzure, run: PipelineRunFacts = SALES_RUN): GatewayCallers {
+/**
+ * What a step in a job of this pipeline sends: its connection's access token for the gateway and, beside it, the pipeline's own
+ * token, which is good for ten minutes.
+ */
+export function pipelineProof(azure: LocalAzure, run: PipelineRunFacts = SALES_RUN): () => Promise<ProofHeaders> {
   const surroundings = surroundingsOf(azure, run);
-  const bearer = async (connection: string): Promise<ProofHeaders> => {
-    const identity = connectionIdentity(connectionNamed(azure, connection), surroundings);
-    return { authorization: `Bearer ${(await identity.token(AUDIENCE)).token.reveal()}` };
-  };
-  return {
-    operator: () => bearer('retail-operations'),
-    pipeline: async () => {
-      const facts = await requestAssertion({
-        ...surroundings,
-        requestUri: surroundings.variable('System.OidcRequestUri'),
-      });
-      return { ...(await bearer('retail-gateway')), 'plumbline-run-facts': facts.token.reveal() };
-    },
+  const identity = connectionIdentity(connectionNamed(azure, CONNECTION), surroundings);
+  const requestUri = surroundings.variable('System.OidcRequestUri');
+  return async () => {
+    const facts = await requestAssertion({ ...surroundings, requestUri });
+    const { token } = await identity.token(AUDIENCE);
+    return { authorization: `Bearer ${token.reveal()}`, 'plumbline-run-facts': facts.token.reveal() };
   };
 }
 

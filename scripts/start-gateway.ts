@@ -3,13 +3,13 @@ import { writeFileSync } from 'node:fs';
 import { relative, resolve } from 'node:path';
 import { buildGateway } from './build-gateway.ts';
 import { checkGateway } from './check-gateway.ts';
-import { type GatewayCallers, gatewayCallers } from './gateway-callers.ts';
+import { type ProofHeaders, pipelineProof } from './gateway-callers.ts';
 import { pythonOf } from './python-environments.mjs';
 import { ROOT } from './repository.ts';
 import { type LocalGateway, startLocalGateway } from './start-local-gateway.ts';
 
-/** An access token lives for an hour; the file holds one that is good for a while. */
-const RENEWED_EVERY_MS = 20 * 60_000;
+/** The pipeline's own token lives for ten minutes; the file always holds one that is good for a while. */
+const RENEWED_EVERY_MS = 4 * 60_000;
 const BODY =
   '{"role":"sales-report","module":"retail.orders_pipeline","task":"SalesReport","parameters":{"date":"2026-11-20"}}';
 
@@ -28,11 +28,11 @@ export async function startGateway(args: readonly string[]): Promise<void> {
     program,
   });
   try {
-    const callers = gatewayCallers(gateway.azure);
-    const headerFile = await keepHeaderFile(gateway, callers);
+    const proof = pipelineProof(gateway.azure);
+    const headerFile = await keepHeaderFile(gateway, proof);
     tell(gateway, headerFile);
     if (args.includes('--check')) {
-      const ok = await checkGateway({ gateway, callers, program, curl: curlWords(gateway, headerFile) });
+      const ok = await checkGateway({ gateway, proof, program, curl: curlWords(gateway, headerFile) });
       process.exitCode = ok ? 0 : 1;
     } else await stopped;
   } finally {
@@ -47,10 +47,10 @@ function interruption(): Promise<void> {
 }
 
 /** A file that only this user may read, so that the token is in no argument of any process. */
-async function keepHeaderFile({ files }: LocalGateway, callers: GatewayCallers): Promise<string> {
-  const path = resolve(files.folder, 'operator.headers');
+async function keepHeaderFile({ files }: LocalGateway, proof: () => Promise<ProofHeaders>): Promise<string> {
+  const path = resolve(files.folder, 'pipeline.headers');
   const write = async () => {
-    const lines = Object.entries(await callers.operator()).map(([name, value]) => `${name}: ${value}\n`);
+    const lines = Object.entries(await proof()).map(([name, value]) => `${name}: ${value}\n`);
     writeFileSync(path, lines.join(''), { mode: 0o600 });
   };
   await write();
@@ -80,7 +80,7 @@ The gateway is ready at ${url}
   log        ${at(files.log)}, audit ${at(files.state)}/audit
   isolation  ${isolation.words}
 
-Start a run (its token is in ${at(headerFile)}, which only you may read):
+Start a run (its tokens are in ${at(headerFile)}, which only you may read):
 
   ${quoted.join(' ')}
 

@@ -1,4 +1,6 @@
 import type { Command } from './command.ts';
+import { gatewayCheck } from './commands/gateway-check.ts';
+import { policyCheck } from './commands/policy-check.ts';
 import { policyExplain } from './commands/policy-explain.ts';
 import { policySchema } from './commands/policy-schema.ts';
 import { policyTest } from './commands/policy-test.ts';
@@ -8,6 +10,8 @@ import { tokenExplain } from './commands/token-explain.ts';
 
 /** Every command, in the order of the help. */
 export const COMMANDS: readonly Command[] = [
+  gatewayCheck,
+  policyCheck,
   policyTest,
   policyExplain,
   policySchema,
