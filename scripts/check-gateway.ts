@@ -72,7 +72,7 @@ async function denied(gateway: LocalGateway, proof: ProofHeaders): Promise<Seen>
 }
 
 async function pipelineRun(gateway: LocalGateway, proof: ProofHeaders): Promise<Seen> {
-  const what = 'a further run, followed with the run's own token';
+  const what = 'a further run, followed with the token that belongs to it';
   const body = { ...REPORT, parameters: { date: '2026-11-20', days: '2' }, workers: 2 };
   const answer = await create(gateway, proof, 'sales/4711', body);
   const run = (await answer.json()) as { id: string; runToken: string; detail?: string };
