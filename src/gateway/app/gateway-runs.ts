@@ -1,4 +1,4 @@
-import type { RunState, RunUpdate } from '#core/run.ts';
+import type { RunState, RunUpdate, TaskRecord } from '#core/run.ts';
 import type { CancelReason } from '#engines/engine.ts';
 import type { Caller } from '../auth/caller.ts';
 import type { OutputPart, OutputRange } from '../launch/launcher.ts';
@@ -34,13 +34,15 @@ export interface RunPage {
 export interface GatewayRuns {
   /**
    * Decides, audits and stores; the worker starts later. `created: false`: the key was there with the same specification.
-   * @throws {PlumblineError} `ERR_RUN_DENIED`, `ERR_KEY_REUSED`, `ERR_QUEUE_FULL`, `ERR_AUDIT_UNAVAILABLE`, `ERR_STORE_UNAVAILABLE`
+   * @throws {PlumblineError} `ERR_RUN_DENIED`, `ERR_RUN_KEY_REUSED`, `ERR_QUEUE_FULL`, `ERR_AUDIT_UNAVAILABLE`, `ERR_STORE_UNAVAILABLE`
    */
   create(
     caller: Caller,
     key: string,
     specification: RunSpecification,
   ): Promise<{ readonly run: RunRecord; readonly created: boolean }>;
+  /** Of whoever created the run; `undefined` when there is none. */
+  readonly scopeOf: (id: string) => string | undefined | Promise<string | undefined>;
   /** @throws {PlumblineError} `ERR_RUN_UNKNOWN` */
   read(caller: Caller, id: string): Promise<RunRecord>;
   list(caller: Caller, filter: RunFilter): Promise<RunPage>;
@@ -54,6 +56,8 @@ export interface GatewayRuns {
     id: string,
     reason: CancelReason,
   ): Promise<{ readonly answer: 'stopped' | 'requested'; readonly run: RunRecord }>;
-  /** Of the last attempt. */
+  /** What is known of each task of its last attempt, in the order in which they were first told. */
+  tasks(id: string): Promise<readonly TaskRecord[]>;
+  /** Of the last attempt; nothing while it waits. */
   output(id: string, range: OutputRange): Promise<OutputPart>;
 }

@@ -1,0 +1,25 @@
+import type { Clock } from '#core/clock.ts';
+import type { AuditLog } from '../audit/audit-log.ts';
+import type { Authenticator } from '../auth/authenticator.ts';
+import type { RunTokens } from '../auth/run-tokens.ts';
+import type { TokenLedger } from '../auth/token-ledger.ts';
+import type { LegacyCredential } from '../policy/policy.ts';
+import type { Bundles } from './bundles.ts';
+import type { GatewayMetrics } from './gateway-metrics.ts';
+import type { GatewayRuns } from './gateway-runs.ts';
+import type { Readiness } from './readiness.ts';
+
+/** What the API stands on. */
+export interface AppServices {
+  readonly runs: GatewayRuns;
+  readonly bundles: Bundles;
+  readonly authenticator: Pick<Authenticator, 'authenticate'>;
+  readonly runTokens: RunTokens;
+  readonly ledger: TokenLedger;
+  /** Credentials of old in the policy that is in force. */
+  readonly legacy: () => readonly LegacyCredential[];
+  readonly audit: Pick<AuditLog, 'append'>;
+  readonly readiness: Readiness;
+  readonly metrics: GatewayMetrics;
+  readonly clock: Clock;
+}

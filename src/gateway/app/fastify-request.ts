@@ -1,0 +1,17 @@
+import type { Caller } from '../auth/caller.ts';
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Who asks; `null` only on routes that are public. */
+    caller: Caller | null;
+    /** SHA-256 of the body as it came, hexadecimal; of nothing where there is none. */
+    bodyHash: string;
+  }
+
+  interface FastifyContextConfig {
+    /** Answers without a token. Everything else is refused without one. */
+    readonly public?: boolean;
+    /** Its answers last as long as somebody watches. */
+    readonly stream?: boolean;
+  }
+}

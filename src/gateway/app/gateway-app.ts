@@ -1,0 +1,171 @@
+import { createHash, randomUUID } from 'node:crypto';
+import type { Server } from 'node:http';
+import helmet from '@fastify/helmet';
+import rateLimit from '@fastify/rate-limit';
+import underPressure from '@fastify/under-pressure';
+import { Ajv2020 } from 'ajv/dist/2020.js';
+import ajvFormats from 'ajv-formats';
+import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify';
+import { AccessRecorder } from './access-recorder.ts';
+import { answerProblems, problemOf, sendProblem } from './answer-problems.ts';
+import { API_SCHEMAS } from './api-schemas.ts';
+import type { AppServices } from './app-services.ts';
+import { addBundleRoute } from './bundle-route.ts';
+import './fastify-request.ts';
+import { answerBrokenRequest, httpServer, type ServerCertificate, type ServerLimits } from './http-server.ts';
+import { describeApi } from './open-api.ts';
+import { addOperationRoutes } from './operation-routes.ts';
+import { answerOtherMethods } from './other-methods.ts';
+import { Problem } from './problem.ts';
+import { guardRequests } from './request-guard.ts';
+import type { RouteContext } from './route-context.ts';
+import { addRunRoutes } from './run-routes.ts';
+import { RunWatchers } from './run-watchers.ts';
+import { addStoryRoutes } from './story-routes.ts';
+import { trustedPeers } from './trusted-peers.ts';
+import { addWatchRoute } from './watch-route.ts';
+
+export interface AppOptions extends ServerLimits {
+  readonly log: FastifyBaseLogger;
+  readonly certificate?: ServerCertificate | undefined;
+  /** Addresses and networks of proxies whose `X-Forwarded-For` is believed; tokens come through them only. */
+  readonly trustedProxies?: readonly string[] | undefined;
+  /** Before the paths of links; empty: links are paths. */
+  readonly publicUrl?: string | undefined;
+}
+
+export interface GatewayApp {
+  readonly app: FastifyInstance;
+  /** Ends the event streams; requests that run are finished by `app.close()`. */
+  endStreams(): void;
+}
+
+/** Times over which the gateway is asked for less. */
+const MAX_LOOP_DELAY_MS = 1_000;
+
+/** The API of the gateway, not listening yet. Everything that it stands on is in `services`. */
+export async function gatewayApp(services: AppServices, options: AppOptions): Promise<GatewayApp> {
+  const app = emptyApp(options, services);
+  const stop = new AbortController();
+  const recorder = new AccessRecorder(services.audit, services.clock);
+  const context: RouteContext = {
+    services,
+    recorder,
+    watchers: new RunWatchers(services.runs),
+    linkBase: options.publicUrl ?? '',
+    timeouts: options.timeouts,
+    maxWatchers: options.limits.watchers,
+    stopping: stop.signal,
+  };
+  parseJson(app);
+  validateStrictly(app);
+  answerProblems(app, services.metrics);
+  for (const schema of API_SCHEMAS) app.addSchema(schema);
+  await protect(app);
+  guard(app, services, recorder, options);
+  measure(app, services);
+  await describeApi(app, options.publicUrl);
+  const routes = answerOtherMethods(app);
+  addOperationRoutes(app, context);
+  addRunRoutes(app, context);
+  addWatchRoute(app, context);
+  addStoryRoutes(app, context);
+  await addBundleRoute(app, context);
+  routes.complete();
+  await app.ready();
+  return { app, endStreams: () => stop.abort('the gateway stops, resume with Last-Event-ID') };
+}
+
+function emptyApp(options: AppOptions, { metrics }: AppServices): FastifyInstance {
+  const { log, limits, timeouts, certificate, trustedProxies = [] } = options;
+  return Fastify({
+    loggerInstance: log,
+    logController: new LogController({ disableRequestLogging: true }),
+    genReqId: () => randomUUID(),
+    requestIdHeader: false,
+    trustProxy: trustedProxies.length > 0 ? [...trustedProxies] : false,
+    bodyLimit: limits.bodyBytes,
+    handlerTimeout: timeouts.requestMs,
+    return503OnClosing: false,
+    forceCloseConnections: 'idle',
+    onProtoPoisoning: 'error',
+    onConstructorPoisoning: 'error',
+    routerOptions: {
+      caseSensitive: true,
+      ignoreTrailingSlash: false,
+      ignoreDuplicateSlashes: false,
+      maxParamLength: 100,
+    },
+    frameworkErrors: (error, request, reply) => void sendProblem(problemOf(error), request, reply, metrics),
+    clientErrorHandler: (error, socket) => answerBrokenRequest(error, socket, randomUUID()),
+    serverFactory: (handler) => httpServer(handler, options, certificate) as Server,
+  });
+}
+
+function parseJson(app: FastifyInstance): void {
+  const parse = app.getDefaultJsonParser('error', 'error');
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (request, body: Buffer, done) => {
+    request.bodyHash = createHash('sha256').update(body).digest('hex');
+    if (body.length === 0) return done(new Problem('body-malformed', 'The body is empty where JSON is expected'));
+    return parse(request, body.toString('utf8'), done);
+  });
+}
+
+/** Nothing is removed, and a number in a body is a number; only what comes as text in a path or query is read as one. */
+function validateStrictly(app: FastifyInstance): void {
+  const strict = new Ajv2020({ allErrors: true, useDefaults: true, strict: false });
+  const reading = new Ajv2020({ allErrors: true, useDefaults: true, strict: false, coerceTypes: true });
+  for (const ajv of [strict, reading]) {
+    ajvFormats.default(ajv);
+    for (const schema of API_SCHEMAS) ajv.addSchema(schema);
+  }
+  app.setValidatorCompiler(({ schema, httpPart }) =>
+    (httpPart === 'body' ? strict : reading).compile(schema as object),
+  );
+  app.setSerializerCompiler(() => (data) => JSON.stringify(data));
+}
+
+async function protect(app: FastifyInstance): Promise<void> {
+  app.addHook('onRequest', async (request, reply) => {
+    reply.header('x-request-id', request.id);
+  });
+  await app.register(helmet, {
+    contentSecurityPolicy: { useDefaults: false, directives: { defaultSrc: ["'none'"], frameAncestors: ["'none'"] } },
+    crossOriginResourcePolicy: { policy: 'same-origin' },
+  });
+  await app.register(underPressure, {
+    maxEventLoopDelay: MAX_LOOP_DELAY_MS,
+    pressureHandler: (request) => {
+      // A probe must be able to tell a busy gateway from a dead one.
+      if (request.routeOptions.config.public === true) return;
+      throw new Problem('overloaded', 'The gateway has too much to do', { headers: { 'retry-after': '5' } });
+    },
+  });
+  await app.register(rateLimit, { global: false });
+}
+
+function guard(app: FastifyInstance, services: AppServices, recorder: AccessRecorder, options: AppOptions): void {
+  const { requestsPerAddress, requestsPerCaller } = options.limits;
+  const timeWindow = 60_000;
+  guardRequests(app, services, recorder, {
+    perAddress: app.createRateLimit({ max: requestsPerAddress, timeWindow, keyGenerator: ({ ip }) => ip }),
+    perCaller: app.createRateLimit({
+      max: requestsPerCaller,
+      timeWindow,
+      keyGenerator: ({ caller }) => caller?.scope ?? '',
+    }),
+    trustsPeer: trustedPeers(options.trustedProxies),
+  });
+}
+
+function measure(app: FastifyInstance, { metrics }: AppServices): void {
+  app.addHook('onResponse', async (request, reply) => {
+    const route = request.routeOptions.url ?? 'none';
+    const { statusCode, elapsedTime } = reply;
+    request.log.info({ route, method: request.method, status: statusCode, ms: Math.round(elapsedTime) }, 'answered');
+    if (request.routeOptions.config.stream !== true) {
+      metrics.request(route, request.method, statusCode, elapsedTime / 1_000);
+    }
+  });
+}

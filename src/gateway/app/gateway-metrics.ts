@@ -1,0 +1,112 @@
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import type { Decision } from '../policy/policy.ts';
+
+const BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
+/** Of a label whose values come from a file: bindings and reasons. */
+const MAX_VALUES = 200;
+
+/** What is read when somebody scrapes. */
+export interface MetricSources {
+  /** Runs by state, and how many wait. */
+  readonly runs: () => Promise<Readonly<Record<string, number>>>;
+  readonly issuersUnavailable: () => number;
+}
+
+/** Counters of the gateway. Every label has a bounded number of values; none holds an id, a token or a path. */
+export class GatewayMetrics {
+  readonly registry = new Registry();
+  readonly #prefix = { registers: [this.registry] };
+  readonly #requests = new Histogram({
+    name: 'plumbline_http_request_duration_seconds',
+    help: 'From the head of a request to the end of its answer; event streams are not in it.',
+    labelNames: ['route', 'method', 'status'] as const,
+    buckets: BUCKETS,
+    ...this.#prefix,
+  });
+  readonly #refusals = this.#counter('plumbline_refusals_total', 'Requests that were refused, by problem and reason.', [
+    'code',
+    'reason',
+  ]);
+  readonly #decisions = this.#counter('plumbline_decisions_total', 'Decisions of the policy.', ['allowed', 'binding']);
+  readonly #wouldDeny = this.#counter(
+    'plumbline_would_deny_total',
+    'Runs that passed only because their binding reports.',
+    ['binding', 'reason'],
+  );
+  readonly #auditFailures = this.#counter('plumbline_audit_failures_total', 'Records that could not be written.', []);
+  readonly #policyLoads = this.#counter('plumbline_policy_loads_total', 'Readings of the policy file.', ['result']);
+  readonly #watchers = new Gauge({ name: 'plumbline_watchers', help: 'Open event streams.', ...this.#prefix });
+  readonly #slowWatchers = this.#counter('plumbline_slow_watchers_total', 'Streams that were closed: not read.', []);
+  readonly #values = new Map<string, Set<string>>();
+
+  constructor(sources?: MetricSources) {
+    collectDefaultMetrics({ register: this.registry });
+    if (sources) this.#observe(sources);
+  }
+
+  request(route: string, method: string, status: number, seconds: number): void {
+    this.#requests.observe({ route, method, status: String(status) }, seconds);
+  }
+
+  refused(code: string, reason = ''): void {
+    this.#refusals.inc({ code, reason: this.#bounded('reason', reason) });
+  }
+
+  decided({ allowed, wouldAllow, binding = '', reasons }: Decision): void {
+    const name = this.#bounded('binding', binding);
+    this.#decisions.inc({ allowed: String(allowed), binding: name });
+    if (!allowed || wouldAllow) return;
+    this.#wouldDeny.inc({ binding: name, reason: this.#bounded('reason', reasons.at(-1)?.reason ?? '') });
+  }
+
+  auditFailed(): void {
+    this.#auditFailures.inc();
+  }
+
+  policyRead(result: 'loaded' | 'rejected'): void {
+    this.#policyLoads.inc({ result });
+  }
+
+  watching(change: 1 | -1): void {
+    this.#watchers.inc(change);
+  }
+
+  watcherWasSlow(): void {
+    this.#slowWatchers.inc();
+  }
+
+  #counter<Label extends string>(name: string, help: string, labelNames: readonly Label[]): Counter<Label> {
+    return new Counter({ name, help, labelNames: [...labelNames], ...this.#prefix });
+  }
+
+  /** A value beyond the bound counts as `other`: whoever writes policies cannot fill the memory of a scraper. */
+  #bounded(label: string, value: string): string {
+    const known = this.#values.get(label) ?? new Set();
+    this.#values.set(label, known);
+    if (known.has(value)) return value;
+    if (known.size >= MAX_VALUES) return 'other';
+    known.add(value);
+    return value;
+  }
+
+  #observe({ runs, issuersUnavailable }: MetricSources): void {
+    new Gauge({
+      name: 'plumbline_runs',
+      help: 'Runs that are kept, by state.',
+      labelNames: ['state'],
+      ...this.#prefix,
+      async collect() {
+        this.reset();
+        for (const [state, count] of Object.entries(await runs())) this.set({ state }, count);
+      },
+    });
+    new Gauge({
+      name: 'plumbline_issuers_unavailable',
+      help: 'Issuers without keys to verify with.',
+      ...this.#prefix,
+      collect() {
+        this.set(issuersUnavailable());
+      },
+    });
+  }
+}

@@ -1,0 +1,84 @@
+import { createHash } from 'node:crypto';
+import type {} from '@fastify/rate-limit';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { Caller } from '../auth/caller.ts';
+import { usedUpBy } from '../auth/token-ledger.ts';
+import type { AccessRecorder } from './access-recorder.ts';
+import type { AppServices } from './app-services.ts';
+import { authenticateRequest } from './authenticate-request.ts';
+import { Problem } from './problem.ts';
+import { checkRequestHead } from './request-headers.ts';
+
+type Limit = ReturnType<FastifyInstance['createRateLimit']>;
+
+export interface RequestLimits {
+  readonly perAddress: Limit;
+  readonly perCaller: Limit;
+  /** Whether a connection's other end may bring tokens. */
+  readonly trustsPeer: (address: string) => boolean;
+}
+
+/**
+ * The one gate of the API, for every request whatever its path. By default a request is refused: it passes with a verified
+ * caller, or on a route that says itself that it is public.
+ */
+export function guardRequests(
+  app: FastifyInstance,
+  services: AppServices,
+  recorder: AccessRecorder,
+  limits: RequestLimits,
+): void {
+  const authenticate = authenticateRequest(services, recorder);
+  app.decorateRequest('caller', null);
+  app.decorateRequest('bodyHash', EMPTY);
+
+  app.addHook('onRequest', async (request) => {
+    checkRequestHead(request.raw.rawHeaders, request.raw.url ?? '');
+    await within(limits.perAddress, request, 'address');
+    if (request.routeOptions.config.public === true) return;
+    if (services.readiness.stopping) throw new Problem('stopping', 'The gateway is stopping', { headers: RETRY });
+    if (!services.readiness.serving)
+      throw new Problem('not-ready', 'The gateway recovers the runs of before', { headers: RETRY });
+    if (!limits.trustsPeer(request.raw.socket.remoteAddress ?? ''))
+      throw new Problem('proxy-bypassed', 'Tokens are accepted only through the proxy of this gateway');
+    request.caller = await authenticate(request);
+    await within(limits.perCaller, request, 'caller');
+  });
+
+  // Behind the body, because the same token may come again with the same body only; before it is looked at.
+  app.addHook('preValidation', async (request) => {
+    if (request.caller !== null) await useUp(request.caller, request, services, recorder);
+  });
+}
+
+const EMPTY = createHash('sha256').digest('hex');
+const RETRY = { 'retry-after': '2' };
+
+async function within(limit: Limit, request: FastifyRequest, whose: string): Promise<void> {
+  const answer = await limit(request);
+  if (answer.isAllowed || !answer.isExceeded) return;
+  const headers = { 'retry-after': String(Math.max(1, answer.ttlInSeconds)) };
+  throw new Problem('rate-limited', `There are too many requests of this ${whose}`, { headers });
+}
+
+async function useUp(
+  caller: Caller,
+  request: FastifyRequest,
+  { ledger }: AppServices,
+  recorder: AccessRecorder,
+): Promise<void> {
+  for (const token of usedUpBy(caller)) {
+    if ((await ledger.use(token, fingerprintOf(request))) !== 'replayed') continue;
+    const problem = new Problem('token-used', 'The token was used by another request: an ID token is for one', {
+      reason: 'used',
+    });
+    await recorder.replayed(token, problem, request);
+    throw problem;
+  }
+}
+
+function fingerprintOf(request: FastifyRequest): string {
+  const key = request.headers['idempotency-key'];
+  const what = [request.method, request.raw.url ?? '', typeof key === 'string' ? key : '', request.bodyHash];
+  return createHash('sha256').update(JSON.stringify(what)).digest('hex');
+}

@@ -1,0 +1,113 @@
+import { Readable } from 'node:stream';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { RunOutcome } from '#core/run.ts';
+import type { RunRecord } from '../runs/run-record.ts';
+import { byteRange } from './byte-range.ts';
+import { Problem } from './problem.ts';
+import { callerOf, idOf, type RouteContext } from './route-context.ts';
+import { answers, bytes, json, RUN_PARAMS } from './route-schema.ts';
+import { runGraph } from './run-graph.ts';
+import { runLineage } from './run-lineage.ts';
+import { safeOutput } from './safe-output.ts';
+
+/** What a run left: its output, its graph, its lineage. */
+export function addStoryRoutes(app: FastifyInstance, context: RouteContext): void {
+  addLogs(app, context);
+  addGraph(app, context);
+  addLineage(app, context);
+}
+
+function addLogs(app: FastifyInstance, context: RouteContext): void {
+  app.get('/v1/runs/:id/logs', {
+    handlerTimeout: context.timeouts.uploadMs,
+    schema: {
+      tags: ['runs'],
+      operationId: 'readLogs',
+      summary: 'What the worker and its tasks wrote, as far as it is there',
+      description: 'In parts by `Range: bytes=`. `##vso` and `##[` have an underscore for their last character.',
+      params: RUN_PARAMS,
+      headers: { type: 'object', properties: { range: { type: 'string', maxLength: 64 } } },
+      ...answers({
+        200: bytes('text/plain', 'All of it.'),
+        206: bytes('text/plain', 'The part that was asked for.'),
+      }),
+    },
+    handler: async (request, reply) => sendLogs(await reading(request, context), request, reply, context),
+  });
+}
+
+async function sendLogs(
+  { id }: RunRecord,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  { services: { runs } }: RouteContext,
+): Promise<FastifyReply> {
+  const read = (range: { start: number; end?: number | undefined }) => runs.output(id, range);
+  const { total, droppedBytes } = await read({ start: 0, end: 0 });
+  // Without a validator of the whole, a conditional range cannot be known to fit.
+  const asked = request.headers['if-range'] === undefined ? request.headers.range : undefined;
+  const range = byteRange(asked, total);
+  if (range === 'unsatisfiable')
+    throw new Problem('range-not-satisfiable', `The output has ${total} bytes`, {
+      headers: { 'content-range': `bytes */${total}` },
+    });
+  const { start, end } = range ?? { start: 0, end: total };
+  return reply
+    .code(range === undefined ? 200 : 206)
+    .headers({
+      'content-type': 'text/plain; charset=utf-8',
+      'content-length': end - start,
+      'accept-ranges': 'bytes',
+      'cache-control': 'no-store',
+      ...(range !== undefined && { 'content-range': `bytes ${start}-${end - 1}/${total}` }),
+      ...(droppedBytes > 0 && { 'plumbline-dropped-bytes': droppedBytes }),
+    })
+    .send(Readable.from(safeOutput(read, { start, end }), { objectMode: false }));
+}
+
+function addGraph(app: FastifyInstance, context: RouteContext): void {
+  app.get('/v1/runs/:id/graph', {
+    schema: {
+      tags: ['runs'],
+      operationId: 'readGraph',
+      summary: 'The tasks of a run and what they depend on, as far as they are known',
+      params: RUN_PARAMS,
+      ...answers({ 200: json('Graph') }),
+    },
+    handler: async (request, reply) => {
+      const run = await reading(request, context);
+      const tasks = await context.services.runs.tasks(run.id);
+      if (tasks.length === 0) throw new Problem('graph-unknown', 'The run has told of no task yet, or never did');
+      return reply.header('cache-control', 'no-store').send(runGraph(tasks, run.outcome?.rootTaskId));
+    },
+  });
+}
+
+function addLineage(app: FastifyInstance, context: RouteContext): void {
+  const namespace = `plumbline://${URL.parse(context.linkBase)?.host ?? 'gateway'}`;
+  app.get('/v1/runs/:id/lineage', {
+    schema: {
+      tags: ['runs'],
+      operationId: 'readLineage',
+      summary: 'OpenLineage events of a run that ended',
+      params: RUN_PARAMS,
+      ...answers({ 200: json('Lineage') }),
+    },
+    handler: async (request, reply) => {
+      const run = await reading(request, context);
+      if (run.outcome === undefined)
+        throw new Problem('run-not-ended', 'The run goes on: its lineage is told at its end');
+      const tasks = await context.services.runs.tasks(run.id);
+      const lineage = runLineage(run, run.outcome as RunOutcome, tasks, namespace);
+      return reply.header('cache-control', 'no-store').send(lineage);
+    },
+  });
+}
+
+/** The run, and a record that it was read. */
+async function reading(request: FastifyRequest, { services, recorder }: RouteContext): Promise<RunRecord> {
+  const caller = callerOf(request);
+  const run = await services.runs.read(caller, idOf(request));
+  await recorder.read(caller, run.id, request);
+  return run;
+}
