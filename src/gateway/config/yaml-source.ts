@@ -79,6 +79,9 @@ export class YamlSource {
       Scalar: (_, node) => {
         decorated(node);
         if (!isJsonScalar(node.value)) complain(node.range?.[0], 'a value that JSON cannot express');
+        // `1.10` is read as 1.1 and `007` as 7: whoever compares ids as texts would never know.
+        else if (typeof node.value === 'number' && node.source !== String(node.value))
+          complain(node.range?.[0], 'a number that is read otherwise than it is written: put it in quotes');
       },
     });
     return problems.slice(0, MAX_SYNTAX_PROBLEMS);
