@@ -9,19 +9,31 @@ const LONGEST_LINE = 4 * 1024 * 1024;
 /** Reads a growing event file by its own offset. Bytes after the last newline wait for the rest of their line. */
 export class EventTail {
   readonly #descriptor: number;
+  readonly #maxBytes: number;
   readonly #chunk = Buffer.allocUnsafe(CHUNK);
   #offset = 0;
   #rest: Buffer[] = [];
   #restLength = 0;
 
-  constructor(path: string) {
-    this.#descriptor = openSync(path, 'r');
+  /**
+   * @param file its path, or a descriptor that is open for reading and belongs to the tail from now on
+   * @param maxBytes of the file nothing is read beyond it; then it ends with a line that was cut
+   */
+  constructor(file: string | number, maxBytes = Number.POSITIVE_INFINITY) {
+    this.#descriptor = typeof file === 'number' ? file : openSync(file, 'r');
+    this.#maxBytes = maxBytes;
+  }
+
+  /** Nothing more will be read, whatever comes. */
+  get isFull(): boolean {
+    return this.#offset >= this.#maxBytes;
   }
 
   /** Every whole line that has come since, a chunk at a time; ends at the end of the file. Synchronous: nothing gets between. */
   *read(): Generator<ParsedLine> {
     for (;;) {
-      const size = readSync(this.#descriptor, this.#chunk, 0, CHUNK, this.#offset);
+      const room = Math.min(CHUNK, this.#maxBytes - this.#offset);
+      const size = room > 0 ? readSync(this.#descriptor, this.#chunk, 0, room, this.#offset) : 0;
       if (size === 0) return;
       this.#offset += size;
       yield* this.#lines(this.#chunk.subarray(0, size));

@@ -10,6 +10,12 @@ export interface ExitRecord {
   /** Processes that had to be ended, and those that were still there. */
   readonly killed: number;
   readonly left: number;
+  /** Its own deadline ended it; absent when it was given none. */
+  readonly deadline?: boolean | undefined;
+  /** Bytes of captured output that were not kept; absent when none is captured. */
+  readonly dropped?: number | undefined;
+  /** Milliseconds since the epoch. */
+  readonly at?: number | undefined;
 }
 
 /** The record; `undefined` while there is none, and when it cannot be understood: then nobody knows how the run ended. */
@@ -31,5 +37,15 @@ function exitRecordOf(record: Record<string, unknown> | undefined): ExitRecord |
     stopped: stopped === true,
     killed: typeof killed === 'number' ? killed : 0,
     left: typeof left === 'number' ? left : 0,
+    ...detached(record),
+  };
+}
+
+/** What only a run without a parent tells. */
+function detached({ deadline, dropped, at }: Record<string, unknown>): Partial<ExitRecord> {
+  return {
+    ...(typeof deadline === 'boolean' && { deadline }),
+    ...(typeof dropped === 'number' && { dropped }),
+    ...(typeof at === 'number' && { at: 1_000 * at }),
   };
 }

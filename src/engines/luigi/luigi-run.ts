@@ -2,6 +2,7 @@ import type { RunState, RunUpdate } from '#core/run.ts';
 import type { CancelReason } from '../engine.ts';
 import { EventTail } from './event-tail.ts';
 import { FileSignal } from './file-signal.ts';
+import { type FollowedRun, followWorker } from './follow-worker.ts';
 import { concludeRun, type EndedRun } from './outcome.ts';
 import { isAlive, sendSignal } from './process-identity.ts';
 import type { RunDirectory, RunRecord } from './run-directory.ts';
@@ -66,7 +67,7 @@ export class LuigiRun {
     signal.addEventListener('abort', wake, { once: true });
     void this.#worker?.exited.then(wake);
     try {
-      yield* this.#transitions(tail, changes, adopted, signal);
+      yield* followWorker(this.#followed(adopted), tail, changes, signal);
     } finally {
       signal.removeEventListener('abort', wake);
       changes.close();
@@ -92,29 +93,19 @@ export class LuigiRun {
     return 'stopped';
   }
 
-  async *#transitions(
-    tail: EventTail,
-    changes: FileSignal,
-    adopted: boolean,
-    signal: AbortSignal,
-  ): AsyncGenerator<RunUpdate> {
-    const story = new RunStory();
-    for (;;) {
-      // Asked before the reading: what was written before the end is then read after it.
-      const isOver = this.isOver();
-      for (const line of tail.read()) yield* story.fold(line);
-      if (isOver) break;
-      if (story.foreign !== undefined && this.record.supervisor) sendSignal(this.record.supervisor.pid, 'SIGTERM');
-      await changes.wait();
-      signal.throwIfAborted();
-    }
-    for (const line of tail.readRest()) yield* story.fold(line);
-    await this.#worker?.output.drained();
-    yield* concludeRun(this.#endedRun(story, adopted));
-  }
-
   *#readToEnd(): Generator<RunUpdate> {
     yield* concludeRun(this.#endedRun(this.story(), true));
+  }
+
+  #followed(adopted: boolean): FollowedRun {
+    return {
+      isOver: () => this.isOver(),
+      refuse: () => this.record.supervisor && sendSignal(this.record.supervisor.pid, 'SIGTERM'),
+      ended: async (story) => {
+        await this.#worker?.output.drained();
+        return this.#endedRun(story, adopted);
+      },
+    };
   }
 
   #endedRun(story: RunStory, adopted: boolean): EndedRun {

@@ -1,4 +1,4 @@
-import { readdirSync } from 'node:fs';
+import { readdirSync, statSync } from 'node:fs';
 import { systemClock } from '#core/clock.ts';
 import { identifyProcess, isAlive, type ProcessIdentity, readProcessFile, sendSignal } from './process-identity.ts';
 
@@ -16,13 +16,21 @@ export interface Sweep {
   readonly left: number | undefined;
 }
 
-/** The processes of a run that can be seen: by their environment on Linux; elsewhere nothing is known. */
-export function findStrays(runId: string): readonly ProcessIdentity[] {
+/**
+ * The processes of a run that can be seen: by their environment on Linux; elsewhere nothing is known.
+ * @param uid only those of this user: an environment is whatever its process says
+ */
+export function findStrays(runId: string, uid?: number): readonly ProcessIdentity[] {
   if (process.platform !== 'linux') return [];
   const marker = Buffer.from(`\0${RUN_MARKER}=${runId}\0`);
   return readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid)
+    .filter((name) => uid === undefined || ownerOf(name) === uid)
     .flatMap((name) => (isMarked(name, marker) ? (identifyProcess(Number(name)) ?? []) : []));
+}
+
+function ownerOf(pid: string): number | undefined {
+  return statSync(`/proc/${pid}`, { throwIfNoEntry: false })?.uid;
 }
 
 function isMarked(pid: string, marker: Buffer): boolean {
@@ -36,9 +44,9 @@ function isMarked(pid: string, marker: Buffer): boolean {
  */
 export async function endStrays(
   runId: string,
-  { graceMs, group }: { graceMs: number; group?: number | undefined },
+  { graceMs, group, uid }: { graceMs: number; group?: number | undefined; uid?: number | undefined },
 ): Promise<Sweep> {
-  const found = findStrays(runId);
+  const found = findStrays(runId, uid);
   if (process.platform !== 'linux') {
     if (group !== undefined) await endGroup(group, graceMs);
     return { found: 0, left: undefined };
@@ -47,17 +55,17 @@ export async function endStrays(
     for (const { pid } of found) sendSignal(pid, 'SIGTERM');
     await untilGone(found, graceMs);
   }
-  return { found: found.length, left: await killAll(runId) };
+  return { found: found.length, left: await killAll(runId, uid) };
 }
 
 /** SIGKILL until nothing new appears: what is being killed may still fork. */
-async function killAll(runId: string): Promise<number> {
+async function killAll(runId: string, uid: number | undefined): Promise<number> {
   const end = Date.now() + KILL_TIME_MS;
-  let strays = findStrays(runId);
+  let strays = findStrays(runId, uid);
   while (strays.length > 0 && Date.now() < end) {
     for (const { pid } of strays) sendSignal(pid, 'SIGKILL');
     await untilGone(strays, LOOK_EVERY_MS);
-    strays = findStrays(runId);
+    strays = findStrays(runId, uid);
   }
   return strays.length;
 }

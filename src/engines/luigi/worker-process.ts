@@ -2,14 +2,12 @@ import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import type { Readable, Writable } from 'node:stream';
 import { PlumblineError } from '#core/errors.ts';
-import type { Secret } from '#core/secret.ts';
-import { secretForms } from '#core/secret-forms.ts';
 import type { LuigiRunRequest } from './request.ts';
 import type { RunDirectory } from './run-directory.ts';
 import { stepEnvironment } from './step-environment.ts';
 import { RUN_MARKER } from './stray-processes.ts';
-import { PROTOCOL } from './worker-event.ts';
 import { type OutputSinks, WorkerOutput } from './worker-output.ts';
+import { revealed, workerRequest } from './worker-request.ts';
 
 /** How the supervisor ended, as its parent sees it. */
 export interface SupervisorExit {
@@ -55,7 +53,7 @@ export async function startWorker(
   });
   const output = new WorkerOutput(child, settings.sinks);
   const pid = await spawned(child, request);
-  hand(child, { ...workerRequest(request, directory), graceMs: settings.graceMs });
+  hand(child, requestOf(request, directory, settings.graceMs));
   return { pid, exited, output };
 }
 
@@ -93,29 +91,8 @@ function environmentOf(request: LuigiRunRequest, directory: RunDirectory): Recor
 }
 
 /** docs/worker-protocol.md, "In". */
-function workerRequest(request: LuigiRunRequest, directory: RunDirectory): object {
-  const { secretParameters, secretEnvironment, secretFiles } = request;
-  const secrets = [secretParameters, secretEnvironment, secretFiles].flatMap((group) => Object.values(group));
-  return {
-    protocol: PROTOCOL,
-    runId: request.id,
-    parentPid: process.pid,
-    eventsFile: directory.events,
-    exitFile: directory.exit,
-    module: request.module,
-    task: request.task,
-    parameters: request.parameters,
-    secretParameters: revealed(secretParameters),
-    redact: redacted([...request.redact, ...secrets]),
-    scheduler: request.scheduler,
-    workers: request.workers,
-  };
-}
-
-function redacted(secrets: readonly Secret[]): readonly string[] {
-  return [...new Set(secrets.flatMap((secret) => [secret.reveal(), ...secretForms(secret)]))].filter(Boolean);
-}
-
-function revealed(secrets: Readonly<Record<string, Secret>>): Record<string, string> {
-  return Object.fromEntries(Object.entries(secrets).map(([name, secret]) => [name, secret.reveal()]));
+function requestOf(request: LuigiRunRequest, directory: RunDirectory, graceMs: number): object {
+  const place = { runId: request.id, parentPid: process.pid, eventsFile: directory.events, exitFile: directory.exit };
+  const secrets = [request.secretEnvironment, request.secretFiles].flatMap((group) => Object.values(group));
+  return workerRequest(request, { ...place, graceMs }, [...request.redact, ...secrets]);
 }

@@ -20,7 +20,10 @@ export interface Launch {
   readonly workingDirectory: string;
   /** Put before the user's module path. */
   readonly modulePath: readonly string[];
+  /** The role's Unix user: a name, or `uid:gid` in numbers. */
   readonly unixUser?: string | undefined;
+  /** Milliseconds that the worker may run, counted from its start; it ends then, also when nobody watches. */
+  readonly maxRuntimeMs?: number | undefined;
   readonly variables: Readonly<Record<string, string>>;
   readonly secretVariables: Readonly<Record<string, Secret>>;
   readonly secretFiles: Readonly<Record<string, Secret>>;

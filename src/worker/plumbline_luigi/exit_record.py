@@ -20,7 +20,7 @@ class ExitRecord:
         self._file = open(descriptor, "wb", buffering=0)
         self._file.write(b" " * ROOM)
 
-    def write(self, status, stopped, killed, left):
+    def write(self, status, stopped, killed, left, **more):
         """Writes the record and gives it its name. `status` is what waitpid gave for the worker, or None when it never began."""
         code, death = _ending(status)
         record = {
@@ -32,6 +32,7 @@ class ExitRecord:
             "left": left,
             "at": time.time(),
         }
+        record.update(more)
         try:
             self._file.seek(0)
             self._file.write(json.dumps(record).encode("ascii").ljust(ROOM - 1) + b"\n")

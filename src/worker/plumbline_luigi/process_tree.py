@@ -14,9 +14,10 @@ class LinuxTree:
 
     proof = True
 
-    def hold(self):
+    def hold(self, dies_with_parent=True):
         _prctl(_PR_SET_CHILD_SUBREAPER, 1)
-        die_with_parent(signal.SIGTERM)
+        if dies_with_parent:
+            die_with_parent(signal.SIGTERM)
 
     def enter_worker(self, supervisor):
         die_with_parent(signal.SIGKILL)
@@ -38,7 +39,7 @@ class GroupTree:
     def __init__(self):
         self._seen = {}
 
-    def hold(self):
+    def hold(self, dies_with_parent=True):
         pass
 
     def enter_worker(self, _supervisor):

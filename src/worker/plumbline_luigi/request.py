@@ -16,7 +16,8 @@ class Request:
         if fields.get("protocol") != PROTOCOL:
             raise RequestError("protocol must be %d" % PROTOCOL)
         self.run_id = _field(fields, "runId", str)
-        self.parent_pid = _field(fields, "parentPid", int)
+        # null is a choice, a missing field is a mistake: such a run would outlive everybody.
+        self.parent_pid = _field(fields, "parentPid", int, None if "parentPid" in fields else _MISSING)
         self.events_file = _field(fields, "eventsFile", str)
         self.exit_file = _field(fields, "exitFile", str)
         self.module = _field(fields, "module", str)
@@ -27,6 +28,12 @@ class Request:
         self.scheduler = _field(fields, "scheduler", str, "local")
         self.workers = _field(fields, "workers", int, 1)
         self.grace = _field(fields, "graceMs", (int, float), 1500) / 1000.0
+        self.claim_file = _field(fields, "claimFile", str, None)
+        self.output_file = _field(fields, "outputFile", str, None)
+        self.output_max_bytes = _field(fields, "outputMaxBytes", int, 64 * 1024 * 1024)
+        self.deadline = _field(fields, "deadlineSeconds", (int, float), None)
+        self.end_all = _flag(fields, "endAll")
+        self.umask = _field(fields, "umask", int, None)
         if self.workers < 1:
             raise RequestError("workers must be at least 1")
 
@@ -47,6 +54,13 @@ def read_request(data):
 
 
 _MISSING = object()
+
+
+def _flag(fields, name):
+    value = fields.get(name)
+    if value is None or isinstance(value, bool):
+        return bool(value)
+    raise RequestError("%s has the wrong type" % name)
 
 
 def _field(fields, name, kind, default=_MISSING):

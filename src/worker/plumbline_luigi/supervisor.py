@@ -9,12 +9,17 @@ import signal
 import sys
 import time
 
+from plumbline_luigi.claim import claim
 from plumbline_luigi.exit_record import ExitRecord, exit_status
+from plumbline_luigi.output_capture import OutputCapture
 from plumbline_luigi.process_tree import process_tree
 
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 CAUGHT = STOP_SIGNALS + (signal.SIGCHLD,)
 PARENT_CHECK = 0.5
+# Without a parent only signals matter, and those wake.
+NO_CHECK = 60.0
+EXIT_NOT_OURS = 64
 KILL_EVERY = 0.02
 KILL_BUDGET = 0.8
 
@@ -22,22 +27,34 @@ KILL_BUDGET = 0.8
 def supervise(request):
     """Forks the worker. Returns None in the worker, and in the supervisor the exit status when everything has ended.
 
-    On SIGTERM, SIGINT, SIGHUP or when the parent is gone: SIGTERM to every descendant, after the grace SIGKILL until none is
-    left. The same when the worker died by a signal. When the worker ended by itself, what it started and left running stays,
-    as it does under plain Luigi.
+    On SIGTERM, SIGINT, SIGHUP, at the deadline or when the parent is gone: SIGTERM to every descendant, after the grace SIGKILL
+    until none is left. The same when the worker died by a signal. When the worker ended by itself, what it started and left
+    running stays, as it does under plain Luigi, unless `endAll` asks for its end too.
     """
     _close_standard_input()
     os.environ["PLUMBLINE_RUN_ID"] = request.run_id
-    return _Supervisor(request).run()
+    if request.umask is not None:
+        os.umask(request.umask)
+    # Before the claim: a stop that comes from here on is heard, and its end is recorded.
+    signals = _Signals()
+    if request.claim_file is not None and not claim(request.claim_file):
+        return EXIT_NOT_OURS
+    return _Supervisor(request, signals).run()
 
 
 class _Supervisor:
-    def __init__(self, request):
+    def __init__(self, request, signals):
         self._grace = request.grace
-        self._parent = _Parent(request.parent_pid)
+        self._end_all = request.end_all
+        self._parent = _NoParent() if request.parent_pid is None else _Parent(request.parent_pid)
+        self._deadline = _Deadline(request.deadline)
         self._record = ExitRecord(request.exit_file)
         self._tree = process_tree()
-        self._signals = _Signals()
+        self._signals = signals
+        self._output = None
+        if request.output_file is not None:
+            self._output = OutputCapture(request.output_file, request.output_max_bytes, request.redact)
+            signals.pump(self._output)
         self._worker = 0
         self._status = None
         self._stopped = False
@@ -45,7 +62,7 @@ class _Supervisor:
         self._killed = set()
 
     def run(self):
-        self._tree.hold()
+        self._tree.hold(self._parent.check is not None)
         if self._parent.gone():
             self._record.write(None, True, 0, 0)
             return exit_status(None)
@@ -53,12 +70,16 @@ class _Supervisor:
         self._worker = os.fork()
         if self._worker == 0:
             self._record.forget()
+            if self._output is not None:
+                self._output.enter_worker()
             self._tree.enter_worker(supervisor)
             self._signals.restore()
             return None
+        if self._output is not None:
+            self._output.enter_supervisor()
         self._signals.unblock()
         left = self._watch()
-        self._record.write(self._status, self._stopped, len(self._killed), left)
+        self._record.write(self._status, self._stopped, len(self._killed), left, **self._more())
         return exit_status(self._status)
 
     def _watch(self):
@@ -66,11 +87,11 @@ class _Supervisor:
         while True:
             children = self._reap()
             if self._kill_at is None:
-                if self._ended_by_itself():
+                if self._ended_by_itself() and not self._end_all:
                     return 0
                 if self._status is not None:
                     self._begin_stop()
-                elif self._signals.wait(PARENT_CHECK) or self._parent.gone():
+                elif self._signals.wait(self._deadline.until(self._parent.check or NO_CHECK)) or self._must_stop():
                     self._stopped = True
                     self._begin_stop()
                 continue
@@ -80,6 +101,21 @@ class _Supervisor:
             if time.monotonic() > self._kill_at + KILL_BUDGET:
                 return len(living)
             self._kill(living)
+
+    def _must_stop(self):
+        if self._parent.gone():
+            return True
+        return self._status is None and self._deadline.reached()
+
+    def _more(self):
+        """What the record tells only of a run that was started with these fields."""
+        more = {}
+        if self._deadline.passed is not None:
+            more["deadline"] = self._deadline.passed
+        if self._output is not None:
+            self._output.finish()
+            more["dropped"] = self._output.dropped
+        return more
 
     def _ended_by_itself(self):
         return self._status is not None and os.WIFEXITED(self._status)
@@ -113,8 +149,34 @@ class _Supervisor:
                 self._status = status
 
 
+class _Deadline:
+    """When the run must end, whoever watches it. `passed` is None without one, else whether it was what ended the run."""
+
+    def __init__(self, seconds):
+        self._at = None if seconds is None else time.monotonic() + seconds
+        self.passed = None if seconds is None else False
+
+    def until(self, seconds):
+        return seconds if self._at is None else max(0.0, min(seconds, self._at - time.monotonic()))
+
+    def reached(self):
+        self.passed = None if self._at is None else time.monotonic() >= self._at
+        return bool(self.passed)
+
+
+class _NoParent:
+    """The run outlives whoever started it."""
+
+    check = None
+
+    def gone(self):
+        return False
+
+
 class _Parent:
     """The process that the run must not outlive: our parent, or one above it (a wrapper may stand between)."""
+
+    check = PARENT_CHECK
 
     def __init__(self, pid):
         self._pid = pid
@@ -142,6 +204,11 @@ class _Signals:
         os.set_blocking(self._write, False)
         self._wakeup = signal.set_wakeup_fd(self._write)
         self._handlers = {number: signal.signal(number, _ignore) for number in CAUGHT}
+        self._output = None
+
+    def pump(self, output):
+        """From now on waiting also takes what the run prints."""
+        self._output = output
 
     def unblock(self):
         signal.pthread_sigmask(signal.SIG_SETMASK, self._mask)
@@ -157,12 +224,22 @@ class _Signals:
 
     def wait(self, seconds):
         """Waits for a signal or so long; returns whether one of those that stop the run has come."""
-        select.select([self._read], [], [], seconds)
+        until = time.monotonic() + seconds
+        while self._read not in self._readable(until) and time.monotonic() < until:
+            pass
         try:
             numbers = os.read(self._read, 4096)
         except BlockingIOError:
             return False
         return any(number in STOP_SIGNALS for number in numbers)
+
+    def _readable(self, until):
+        output = None if self._output is None else self._output.fileno()
+        sources = [self._read] if output is None else [self._read, output]
+        found = select.select(sources, [], [], max(0.0, until - time.monotonic()))[0]
+        if output in found:
+            self._output.pump()
+        return found
 
 
 def _ignore(_number, _frame):

@@ -1,0 +1,257 @@
+import { closeSync } from 'node:fs';
+import { type Clock, systemClock } from '#core/clock.ts';
+import { PlumblineError } from '#core/errors.ts';
+import type { RunUpdate } from '#core/run.ts';
+import type { CancelReason } from '#engines/engine.ts';
+import { FileSignal } from '#engines/luigi/file-signal.ts';
+import { workerRequest } from '#engines/luigi/worker-request.ts';
+import { Attempt } from './attempt.ts';
+import { AttemptFolder } from './attempt-folder.ts';
+import { type AttemptRecord, AttemptStore, nameOf } from './attempt-store.ts';
+import { bootId } from './boot-id.ts';
+import { DEFAULT_LIMITS, type LaunchLimits, type LaunchLog, type LaunchSettings } from './launch-settings.ts';
+import type { Launch, Launcher, OutputPart, OutputRange, Recovered } from './launcher.ts';
+import { neutraliseRange, windowStart } from './output-range.ts';
+import { type Supervisor, startSupervisor } from './start-supervisor.ts';
+import { requireUsers } from './switching-users.ts';
+import { findUnixUser, type UnixUser } from './unix-user.ts';
+import { workerEnvironment } from './worker-environment.ts';
+
+export interface LocalLauncherOptions {
+  /** A folder of the gateway's own (0711), beside its state and not in it; one folder below it for each attempt. */
+  readonly runsDirectory: string;
+  /** Folder of the Python package plumbline_luigi; every worker's user must be able to read it. */
+  readonly workerPath: string;
+  /** `user`: each role's workers run as its Unix user. `none`: all run as the gateway's. */
+  readonly isolation: 'user' | 'none';
+  readonly log: LaunchLog;
+  readonly clock?: Clock | undefined;
+  readonly limits?: Partial<LaunchLimits> | undefined;
+}
+
+const UMASK = 0o022;
+const PART_BYTES = 4 * 1024 * 1024;
+
+/**
+ * Workers as processes of this machine, under supervisors that live on when the gateway ends.
+ * @throws {PlumblineError} `ERR_ISOLATION_UNAVAILABLE` when this process cannot run them as other users, or when the runs directory
+ * is not safe
+ */
+export async function localLauncher(options: LocalLauncherOptions): Promise<Launcher> {
+  if (options.isolation === 'user') requireUsers();
+  return new LocalLauncher(options, await AttemptStore.open(options.runsDirectory));
+}
+
+class LocalLauncher implements Launcher {
+  readonly isolation: 'user' | 'none';
+  readonly #options: LocalLauncherOptions;
+  readonly #settings: LaunchSettings;
+  readonly #store: AttemptStore;
+  /** Attempts that this process has looked at and that are still there. */
+  readonly #attempts = new Map<string, Attempt>();
+  readonly #starting = new Set<string>();
+
+  constructor(options: LocalLauncherOptions, store: AttemptStore) {
+    this.isolation = options.isolation;
+    this.#options = options;
+    this.#store = store;
+    const { clock = systemClock, log, limits } = options;
+    this.#settings = { clock, log, limits: { ...DEFAULT_LIMITS, ...limits } };
+  }
+
+  async start(launch: Launch): Promise<void> {
+    const name = nameOf(launch.runId, launch.attempt);
+    const user = await this.#userOf(launch);
+    const { runId, attempt, module, task } = launch;
+    const startedAt = this.#settings.clock.now();
+    const record = { runId, attempt, module, task, startedAt, user, boot: bootId() };
+    this.#starting.add(name);
+    try {
+      await this.#store.create(record);
+      await this.#begin(launch, record);
+    } finally {
+      this.#starting.delete(name);
+    }
+  }
+
+  async recover(runId: string, attempt: number): Promise<Recovered> {
+    const name = nameOf(runId, attempt);
+    if (this.#starting.has(name)) return 'alive';
+    const found = this.#find(name);
+    // Without a record no request was ever sent, and whoever would have sent it is gone.
+    if (!found) return 'neverStarted';
+    if (!found.isOver()) {
+      // One that stands before its claim must not begin later: either it has the claim now, or nobody gets it.
+      if (found.folder.hasBegun() || !(await found.folder.revoke())) return 'alive';
+      await found.endSupervisor();
+    }
+    const { exit, neverStarted } = await found.settle();
+    return neverStarted ? 'neverStarted' : exit ? 'ended' : 'lost';
+  }
+
+  follow(runId: string, attempt: number, signal: AbortSignal): AsyncIterable<RunUpdate> {
+    return this.#attempt(runId, attempt).follow(signal);
+  }
+
+  async stop(runId: string, attempt: number, reason: CancelReason): Promise<'stopped' | 'requested'> {
+    const found = this.#attempt(runId, attempt);
+    const answer = await found.stop(reason);
+    found.wake();
+    return answer;
+  }
+
+  async output(runId: string, attempt: number, { start, end }: OutputRange): Promise<OutputPart> {
+    const found = this.#attempt(runId, attempt);
+    const from = windowStart(start);
+    const to = Math.min(end ?? Number.POSITIVE_INFINITY, start + PART_BYTES);
+    const read = found.folder.readOutput({ start: from, end: Math.max(to, from) });
+    const droppedBytes = (found.end()?.exit ?? found.folder.exitRecord())?.dropped ?? 0;
+    if (!read) return { bytes: new Uint8Array(), total: 0, droppedBytes };
+    const before = Math.min(start - from, read.bytes.length);
+    return { bytes: neutraliseRange(read.bytes, before, from === 0), total: read.total, droppedBytes };
+  }
+
+  async remove(runId: string, attempt: number): Promise<void> {
+    const name = nameOf(runId, attempt);
+    const found = this.#find(name);
+    if (!found) return;
+    if (!found.end()) throw new TypeError(`The attempt ${name} has not ended.`);
+    await found.folder.remove();
+    await this.#store.remove(name);
+    this.#attempts.delete(name);
+  }
+
+  async #userOf({ unixUser }: Launch): Promise<UnixUser | undefined> {
+    const isNamed = unixUser !== undefined;
+    if (isNamed === (this.isolation === 'user')) return isNamed ? findUnixUser(unixUser) : undefined;
+    const why = isNamed
+      ? `the gateway runs with isolation: none, and the role names the Unix user ${unixUser}`
+      : "the role names no Unix user, and the gateway's own is for no worker";
+    throw new PlumblineError('ERR_ISOLATION_UNAVAILABLE', `The run cannot be started: ${why}`, {
+      remedy: 'Let every role name a Unix user and the gateway run as root, or neither.',
+    });
+  }
+
+  async #begin(launch: Launch, prepared: AttemptRecord): Promise<void> {
+    const folder = this.#folder(prepared);
+    let attempt = this.#remember(folder, prepared);
+    try {
+      const supervisor = await this.#spawn(launch, folder, prepared);
+      const record = { ...prepared, supervisor: supervisor.identity };
+      attempt = this.#remember(folder, record);
+      // Before the request is sent: from now on this process may end at any moment, and the run is found again.
+      await this.#store.remember(record);
+      void supervisor.exited.then(() => this.#attempts.get(attempt.name)?.wake());
+      this.#settings.log.info(
+        { attempt: attempt.name, pid: supervisor.identity.pid },
+        'A supervisor waits for its run',
+      );
+      supervisor.send(this.#request(launch, folder));
+      await this.#untilBegun(attempt, supervisor);
+    } catch (error) {
+      if (await this.#isGoing(attempt)) return;
+      throw error;
+    }
+  }
+
+  /** After an error: nothing may begin later. Whether it began in spite of it. */
+  async #isGoing(attempt: Attempt): Promise<boolean> {
+    if (attempt.folder.hasBegun() || !(await attempt.folder.revoke())) return true;
+    await attempt.endSupervisor();
+    await attempt.settle();
+    return false;
+  }
+
+  async #spawn(launch: Launch, folder: AttemptFolder, { user }: AttemptRecord): Promise<Supervisor> {
+    const files = await folder.writeSecrets(launch.secretFiles);
+    const output = await folder.make();
+    try {
+      const name = nameOf(launch.runId, launch.attempt);
+      const environment = workerEnvironment(launch, folder, { name, user, files });
+      this.#settings.log.info({ attempt: name }, 'An attempt is prepared');
+      return await startSupervisor({
+        python: launch.python.path,
+        workerPath: this.#options.workerPath,
+        workingDirectory: launch.workingDirectory,
+        user,
+        environment,
+        output,
+      });
+    } finally {
+      closeSync(output);
+    }
+  }
+
+  #request(launch: Launch, folder: AttemptFolder): object {
+    const { outputMaxBytes, graceMs } = this.#settings.limits;
+    const { maxRuntimeMs } = launch;
+    const place = {
+      runId: nameOf(launch.runId, launch.attempt),
+      parentPid: null,
+      eventsFile: folder.events,
+      exitFile: folder.exit,
+      claimFile: folder.claim,
+      outputFile: folder.output,
+      outputMaxBytes,
+      endAll: true,
+      graceMs,
+      umask: UMASK,
+      ...(maxRuntimeMs !== undefined && { deadlineSeconds: maxRuntimeMs / 1_000 }),
+    };
+    const secrets = [launch.secretVariables, launch.secretFiles].flatMap((group) => Object.values(group));
+    return workerRequest(launch, place, secrets);
+  }
+
+  async #untilBegun(attempt: Attempt, supervisor: Supervisor): Promise<void> {
+    const changes = new FileSignal(attempt.folder.path);
+    let status: number | null | undefined;
+    void supervisor.exited.then((code) => {
+      status = code;
+      changes.wake();
+    });
+    const end = performance.now() + this.#settings.limits.startMs;
+    try {
+      while (!attempt.folder.hasBegun()) {
+        if (status !== undefined) throw unbegun(attempt, `its process ended with ${status ?? 'a signal'}`);
+        if (performance.now() > end) throw unbegun(attempt, 'its process did not begin in time');
+        await changes.wait();
+      }
+    } finally {
+      changes.close();
+    }
+  }
+
+  #attempt(runId: string, attempt: number): Attempt {
+    const found = this.#find(nameOf(runId, attempt));
+    if (found) return found;
+    throw new PlumblineError(
+      'ERR_RUN_LOST',
+      `Attempt ${attempt} of run ${runId} cannot be found: nothing is kept of it`,
+    );
+  }
+
+  #find(name: string): Attempt | undefined {
+    const known = this.#attempts.get(name);
+    if (known) return known;
+    const record = this.#store.read(name);
+    return record && this.#remember(this.#folder(record), record);
+  }
+
+  #remember(folder: AttemptFolder, record: AttemptRecord): Attempt {
+    const attempt = new Attempt(this.#store, folder, record, this.#settings);
+    this.#attempts.set(attempt.name, attempt);
+    return attempt;
+  }
+
+  #folder({ runId, attempt, user }: AttemptRecord): AttemptFolder {
+    return new AttemptFolder(this.#options.runsDirectory, nameOf(runId, attempt), user);
+  }
+}
+
+function unbegun({ record }: Attempt, why: string): PlumblineError {
+  const message = `Attempt ${record.attempt} of run ${record.runId} did not begin: ${why}`;
+  return new PlumblineError('ERR_RUN_DIED', message, {
+    remedy:
+      'See the output of the run, and whether the Unix user of the role may use its Python and the worker module.',
+  });
+}
