@@ -1,4 +1,5 @@
 import type { Command } from './command.ts';
+import { auditVerify } from './commands/audit-verify.ts';
 import { gatewayCheck } from './commands/gateway-check.ts';
 import { policyCheck } from './commands/policy-check.ts';
 import { policyExplain } from './commands/policy-explain.ts';
@@ -16,6 +17,7 @@ export const COMMANDS: readonly Command[] = [
   policyExplain,
   policySchema,
   tokenExplain,
+  auditVerify,
   storeBackup,
   storeCheck,
 ];
