@@ -26,7 +26,7 @@ export async function judgePolicy({ policy, problems = [] }: ParsedPolicy, failO
   if (policy === undefined) return { ok: false, problems, lints: [] };
   const { lintPolicy } = await import('#gateway/policy/lint-policy.ts');
   const lints = lintPolicy(policy, Date.now());
-  const counted = FAIL_ON.slice(0, FAIL_ON.indexOf(failOn) + 1);
+  const counted = failOn === 'never' ? [] : FAIL_ON.slice(0, FAIL_ON.indexOf(failOn) + 1);
   const ok = !lints.some(({ severity }) => counted.includes(severity));
   return { ok, policy: policy.sha256, problems, lints };
 }

@@ -1,0 +1,91 @@
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { COMMANDS } from '#cli/commands.ts';
+import { runCommand } from '#cli/run-command.ts';
+import { ROOT } from '../../../scripts/repository.ts';
+import { RecordingTerminal } from './recording-terminal.ts';
+
+const POLICY = readFileSync(resolve(ROOT, 'examples/gateway/policy.yaml'), 'utf8');
+const CLAIMS = { tid: '4f1c6c5e-2b7a-4d0e-9a53-6c1f0b8d7e21', oid: '3d7b2f90-1e4c-4a8b-9c6d-5f0e8a1b7c42' };
+const FACTS = { prj_id: '9c4e1f7a-2d3b-4a58-8e6f-7b0c5d1a2e93', def_id: '7', rpo_ref: 'refs/heads/main' };
+const FILES = {
+  policy: POLICY,
+  broken: POLICY.replace('roles: [sales-report]', 'roles: [sales-report, payroll]'),
+  wrong: POLICY.replace('title: another task of the module', 'title: the report after all').replace(
+    'task: PriceList',
+    'task: SalesReport, parameters: { date: 2026-01-01 }',
+  ),
+  open: POLICY.replace("        - { claim: def_id, runFacts: true, equals: '7' }\n", ''),
+  claims: JSON.stringify(CLAIMS),
+  facts: JSON.stringify(FACTS),
+  branch: JSON.stringify({ ...FACTS, rpo_ref: 'refs/heads/feature' }),
+  list: '[1]',
+};
+
+async function plumbline(line: string) {
+  const terminal = new RecordingTerminal({ files: FILES });
+  const status = await runCommand(COMMANDS, line.split(' '), terminal);
+  return { status, output: terminal.output, errors: terminal.errors.join('\n') };
+}
+
+const EXPLAIN =
+  'policy explain policy --claims claims --role sales-report --module retail.orders_pipeline --task SalesReport';
+
+describe('plumbline policy', () => {
+  it('finds the example of the repository good, and its examples true', async () => {
+    assert.equal((await plumbline('policy check policy')).status, 0);
+    const { status, output } = await plumbline('policy test policy');
+    assert.equal(status, 0);
+    assert.match(output, /4 passed, 0 failed$/);
+  });
+
+  it('says where a file is wrong', async () => {
+    const { status, output } = await plumbline('policy check broken');
+    assert.equal(status, 2);
+    assert.match(output, /^broken:\d+:\d+: error: bindings\[0\]\.roles\[1\] is not one of `roles`$/m);
+    const json = JSON.parse((await plumbline('policy check broken --json')).output);
+    assert.equal(json.ok, false);
+    assert.equal(json.problems[0].field, 'bindings[0].roles[1]');
+  });
+
+  it('takes a grave remark for a no unless it is told otherwise', async () => {
+    assert.equal((await plumbline('policy check open')).status, 2);
+    assert.match((await plumbline('policy check open')).output, /azure-unpinned/);
+    assert.equal((await plumbline('policy check open --fail-on never')).status, 0);
+  });
+
+  it('says which example does not come out', async () => {
+    const { status, output } = await plumbline('policy test wrong');
+    assert.equal(status, 2);
+    assert.match(output, /FAIL {2}retail-pipeline-main, deny: the report after all: allowed by/);
+    assert.match(output, /wrong:\d+:\d+: must be refused/);
+    assert.match((await plumbline('policy check wrong')).output, /the example must be refused/);
+  });
+
+  it('explains an allowed run and a refused one', async () => {
+    const allowed = await plumbline(`${EXPLAIN} --run-facts facts --param date=2026-11-20`);
+    assert.equal(allowed.status, 0);
+    assert.match(allowed.output, /^allowed by retail-pipeline-main/);
+    const refused = await plumbline(`${EXPLAIN} --run-facts branch --param date=2026-11-20`);
+    assert.equal(refused.status, 2);
+    assert.match(refused.output, /no {3}run fact rpo_ref/);
+    assert.doesNotMatch(refused.output, /feature/, 'claims are shown only on request');
+    const shown = await plumbline(`${EXPLAIN} --run-facts branch --show-values`);
+    assert.match(shown.output, /is "refs\/heads\/feature"/);
+    const json = JSON.parse((await plumbline(`${EXPLAIN} --run-facts facts --json --param date=2027`)).output);
+    assert.equal(json.allowed, false);
+    assert.equal(json.reasons[0].field, 'parameter date');
+  });
+
+  it('refuses questions that cannot be asked', async () => {
+    assert.equal((await plumbline(`${EXPLAIN} --issuer nobody`)).status, 64);
+    assert.equal((await plumbline(`${EXPLAIN} --workers many`)).status, 64);
+    assert.equal((await plumbline(`${EXPLAIN} --at noon`)).status, 64);
+    assert.equal((await plumbline(EXPLAIN.replace('--claims claims', '--claims list'))).status, 1);
+  });
+
+  it('prints the schema of policies', async () => {
+    assert.equal(JSON.parse((await plumbline('policy schema')).output).required[0], 'apiVersion');
+  });
+});
