@@ -48,14 +48,14 @@ async function firstTables(database: Kysely<Tables>): Promise<void> {
       created_at integer not null, started_at integer, ended_at integer, deadline_at integer, stop_requested text,
       specification_json text not null, caller_json text not null, identity_json text, decision_json text not null,
       isolation text not null, code_json text, secrets_json text not null, outcome_json text,
-      updates integer not null)`,
+      updates integer not null, told integer not null)`,
     sql`create unique index runs_by_key on runs (scope, key)`,
     sql`create index runs_by_time on runs (scope, created_at, id)`,
     sql`create index runs_by_phase on runs (phase, role, scope, id) where phase <> 'closed'`,
     sql`create index runs_by_end on runs (ended_at) where phase = 'closed'`,
     sql`create table run_events (
       run_id text not null references runs (id) on delete cascade, sequence integer not null,
-      attempt integer not null, ordinal integer not null, update_json text not null,
+      attempt integer not null, update_json text not null,
       primary key (run_id, sequence))`,
     sql`create table used_tokens (
       issuer text not null, token_id text not null, fingerprint text not null, expires_at integer not null,

@@ -36,6 +36,8 @@ export interface RunTable {
   outcome_json: string | null;
   /** Updates stored so far: the number of the newest. */
   updates: number;
+  /** Of the launcher's updates of the newest attempt, how many are stored. */
+  told: number;
 }
 
 /** One update of a run, numbered from 1 without a gap. */
@@ -43,8 +45,6 @@ export interface RunEventTable {
   run_id: string;
   sequence: number;
   attempt: number;
-  /** Counted in what the launcher tells of this attempt, from 1; 0 for what the gateway says itself. */
-  ordinal: number;
   update_json: string;
 }
 

@@ -1,0 +1,96 @@
+import type { Clock } from '#core/clock.ts';
+import type { JsonValue } from '#core/json.ts';
+import type { AuditLog } from '../audit/audit-log.ts';
+import type { AuditData, AuditedCaller, AuditType } from '../audit/audit-types.ts';
+import { redactCredentials, refuseCredentials } from '../audit/redaction-guard.ts';
+import { type Caller, factsOf } from '../auth/caller.ts';
+import type { RunRecord } from './run-record.ts';
+
+const RETRY_MS = 1_000;
+
+/**
+ * What is done with runs, in the audit log. `intent` comes before an act, and nothing is done when it throws; `record` tells
+ * what has happened and is tried until it stands.
+ */
+export class RunJournal {
+  readonly #audit: AuditLog;
+  readonly #clock: Clock;
+  readonly #closing = new AbortController();
+
+  constructor(audit: AuditLog, clock: Clock) {
+    this.#audit = audit;
+    this.#clock = clock;
+  }
+
+  /** @throws {PlumblineError} `ERR_AUDIT_UNAVAILABLE`; then it must not be done. */
+  async intent(type: RunAuditType, runId: string, data: AuditData): Promise<void> {
+    await this.#append(type, runId, data);
+  }
+
+  /** Resolves when it stands; rejects only when this journal is closed. */
+  async record(type: RunAuditType, runId: string, data: AuditData): Promise<void> {
+    for (;;) {
+      this.#closing.signal.throwIfAborted();
+      try {
+        return await this.#append(type, runId, data);
+      } catch {
+        // The log itself says in readiness and metrics why.
+        await this.#clock.sleep(RETRY_MS, this.#closing.signal);
+      }
+    }
+  }
+
+  close(): void {
+    this.#closing.abort();
+  }
+
+  async #append(type: RunAuditType, subject: string, data: AuditData): Promise<void> {
+    const event = { type: `dev.plumbline.${type}` satisfies AuditType, subject, data: clean(data) };
+    await this.#audit.append(fitting(event));
+  }
+}
+
+export type RunAuditType =
+  Extract<AuditType, `dev.plumbline.${'run' | 'secrets'}.${string}`> extends infer Full
+    ? Full extends `dev.plumbline.${infer Short}`
+      ? Short
+      : never
+    : never;
+
+type Event = { readonly type: string; readonly subject: string; readonly data: Data };
+type Data = Readonly<Record<string, JsonValue | undefined>>;
+
+/** Text of callers may look like a credential, and the log refuses that. The act is recorded all the same. */
+function fitting(event: Event): Event {
+  try {
+    refuseCredentials(event);
+    return event;
+  } catch {
+    const { claimed: _, inputs: __, outputs: ___, ...data } = event.data;
+    return { ...event, data: { ...data, reason: 'claims-and-datasets-left-out' } };
+  }
+}
+
+function clean(data: AuditData): Data {
+  return redacted(data as unknown as JsonValue) as Data;
+}
+
+function redacted(value: JsonValue | undefined): JsonValue | undefined {
+  if (typeof value === 'string') return redactCredentials(value);
+  if (typeof value !== 'object' || value === null) return value;
+  if (Array.isArray(value)) return value.map((item) => redacted(item) ?? null);
+  const entries = Object.entries(value).filter(([, held]) => held !== undefined);
+  return Object.fromEntries(entries.map(([field, held]) => [field, redacted(held) ?? null]));
+}
+
+export function auditedCaller(caller: Caller): AuditedCaller {
+  const { issuer, iss, subject, tokenId, tokenHash, scope, runId } = caller;
+  return { issuer, iss, subject, tokenId, tokenHash, scope, runId, signed: { ...factsOf(caller) } };
+}
+
+/** What every record about a run says of it. */
+export function auditedRun({ key, specification, fingerprint, attempt }: RunRecord): AuditData {
+  const { role, module, task, parameters, claimed } = specification;
+  const parameterNames = Object.keys(parameters).sort();
+  return { key, role, module, task, parameterNames, fingerprint, attempt, claimed };
+}
