@@ -1,8 +1,12 @@
 import assert from 'node:assert/strict';
-import { statSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { existsSync, readFileSync, statSync } from 'node:fs';
+import { resolve } from 'node:path';
 import { type BuiltExtension, buildExtension } from '../../scripts/build-extension.ts';
+import { type BuiltGateway, buildGateway } from '../../scripts/build-gateway.ts';
 import { ENTRY_LIMIT, LAZY_LIMIT, type TaskFile } from '../../scripts/bundle-task.ts';
 import { packageExtension, VSIX_LIMIT, vsixContents } from '../../scripts/package-extension.ts';
+import { productVersion } from '../../scripts/repository.ts';
 
 /** Rooms that no task reaches. */
 const FOREIGN_ROOMS = /^src\/(gateway|cli|results-tab|local-[\w-]+|worker)\//;
@@ -17,6 +21,10 @@ function leaks({ name, kind, inputs }: TaskFile): string[] {
   const forbidden = kind === 'entry' ? [FOREIGN_ROOMS, LAZY_PACKAGES] : [FOREIGN_ROOMS, ONCE];
   return inputs.filter((input) => forbidden.some((pattern) => pattern.test(input))).map((input) => `${name}: ${input}`);
 }
+
+/** What the program of the gateway must not hold: stand-ins for Azure, the steps of tasks, and what only an agent needs. */
+const NOT_IN_GATEWAY =
+  /^(src\/(local-[\w-]+|host|steps|publish|results-tab)|tasks|test|scripts)\/|azure-pipelines-task-lib/;
 
 describe('bundles', () => {
   let built: BuiltExtension;
@@ -63,5 +71,39 @@ describe('bundles', () => {
       'the worker is missing',
     );
     assert.ok(statSync(vsix).size <= VSIX_LIMIT, `${statSync(vsix).size} bytes`);
+  });
+});
+
+describe('the program of the gateway', () => {
+  let built: BuiltGateway;
+  before(async function () {
+    this.timeout(60_000);
+    built = await buildGateway();
+  });
+
+  it('holds nothing that only tasks, tests or this machine need', () => {
+    assert.deepEqual(
+      built.inputs.filter((path) => NOT_IN_GATEWAY.test(path)),
+      [],
+    );
+    for (const path of ['src/local-azure/entra.ts', 'src/local-pipeline/plan.ts', 'src/steps/run-luigi/run-luigi.ts'])
+      assert.match(path, NOT_IN_GATEWAY);
+  });
+
+  it('runs by itself, with the worker and the notices beside it', () => {
+    const { status, stdout } = spawnSync(process.execPath, [built.program, '--version'], {
+      encoding: 'utf8',
+      cwd: '/',
+    });
+    assert.deepEqual([status, stdout], [0, `${productVersion()}\n`]);
+    assert.ok(existsSync(resolve(built.folder, 'worker/plumbline_luigi/__main__.py')));
+    const notices = readFileSync(resolve(built.folder, 'THIRD-PARTY-NOTICES.txt'), 'utf8');
+    const packages = new Set(
+      built.inputs.flatMap((path) => /^node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(path)?.[1] ?? []),
+    );
+    assert.deepEqual(
+      [...packages].filter((name) => !notices.includes(`\n${name} `)),
+      [],
+    );
   });
 });
