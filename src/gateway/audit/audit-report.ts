@@ -74,7 +74,7 @@ export interface AuditReportRow {
   readonly state?: string | undefined;
   readonly endedAt?: number | undefined;
   readonly attempts: number;
-  /** Token hashes of those who asked for its end. */
+  /** Issuer and subject of those who asked for its end. */
   readonly cancelledBy: readonly string[];
 }
 
