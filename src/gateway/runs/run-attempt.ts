@@ -40,6 +40,11 @@ export class RunAttempt {
     this.#follower = new AttemptFollower(context, run, attempt);
   }
 
+  /** Whether a worker was started, by this process or the one before; known when it is. */
+  get begun(): Promise<boolean> {
+    return this.#begun.promise;
+  }
+
   get over(): Promise<AttemptEnd> {
     return this.#over.promise;
   }

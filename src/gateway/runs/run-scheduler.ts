@@ -22,6 +22,7 @@ export class RunScheduler {
   readonly #trailing = new Map<string, Promise<void>>();
   /** Runs whose creation is being recorded by whoever creates them. */
   readonly #admitting = new Set<string>();
+  readonly #recovering: Promise<boolean>[] = [];
   #woken = false;
   #working: Promise<void> | undefined;
   #problem: string | undefined;
@@ -78,7 +79,14 @@ export class RunScheduler {
       return;
     }
     const attempt = new RunAttempt(this.#context, run, run.record.attempt);
+    this.#recovering.push(attempt.begun);
     this.#attend(attempt, () => attempt.resume());
+  }
+
+  /** Resolves when it is known what became of everything that was taken over. */
+  async recovered(): Promise<void> {
+    await Promise.all(this.#recovering);
+    this.#recovering.length = 0;
   }
 
   /** Its end is stored; what the audit says of it may come a little later. */

@@ -109,6 +109,11 @@ export class RunService {
     return creation;
   }
 
+  /** Of whoever created the run; `undefined` when there is none. @throws {PlumblineError} `ERR_STORE_UNAVAILABLE` */
+  async scopeOf(id: string): Promise<string | undefined> {
+    return (await this.#context.runs.find(id))?.record.scope;
+  }
+
   /** @throws {PlumblineError} `ERR_RUN_UNKNOWN`, `ERR_STORE_UNAVAILABLE` */
   async read(caller: Caller, id: string): Promise<RunRecord> {
     return (await this.#own(caller, id)).record;
@@ -165,16 +170,20 @@ export class RunService {
     return record.outcome && lineageOf(record, record.outcome, await foldTasks(this.#context.runs, id));
   }
 
-  /** Waiting and running runs, for metrics. @throws {PlumblineError} `ERR_STORE_UNAVAILABLE` */
-  async counts(): Promise<{ readonly queued: number; readonly running: number; readonly watchers: number }> {
+  /** How many runs wait and how many go on, for metrics. @throws {PlumblineError} `ERR_STORE_UNAVAILABLE` */
+  async counts(): Promise<{ readonly queued: number; readonly running: number }> {
     const running = [...this.#scheduler.running().values()].reduce((sum, count) => sum + count, 0);
-    const queued = await this.#context.runs.count(['accepted', 'queued']);
-    return { queued, running, watchers: this.#context.hub.watchers };
+    return { queued: await this.#context.runs.count(['accepted', 'queued']), running };
   }
 
   /** Why waiting runs are not started at the moment, beside the limits; `undefined` when nothing is in the way. */
   problem(): string | undefined {
     return this.#scheduler.problem ?? this.#options.store.problem();
+  }
+
+  /** Resolves when it is known what became of every worker of an earlier process. */
+  recovered(): Promise<void> {
+    return this.#scheduler.recovered();
   }
 
   /** To be called when the policy has changed: a role may have more room now. */

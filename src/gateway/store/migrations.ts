@@ -1,5 +1,6 @@
 import { type Kysely, sql } from 'kysely';
 import { PlumblineError } from '#core/errors.ts';
+import { auditIndexMigration } from '../audit/audit-index.ts';
 import type { Tables } from './schema.ts';
 
 type Migration = (database: Kysely<Tables>) => Promise<void>;
@@ -8,7 +9,7 @@ type Migration = (database: Kysely<Tables>) => Promise<void>;
  * The way from an empty file to today's tables, in order; a version is the place in this list, from 1. What is here has been
  * applied somewhere and is never changed: a change of the tables is a further entry.
  */
-export const MIGRATIONS: readonly Migration[] = [firstTables];
+export const MIGRATIONS: readonly Migration[] = [firstTables, auditIndexMigration];
 
 /** The version that this program works with. */
 export const STORE_VERSION = MIGRATIONS.length;

@@ -1,4 +1,5 @@
 import type { Insertable, Selectable, Updateable } from 'kysely';
+import type { AuditIndexTables } from '../audit/audit-index.ts';
 
 /**
  * Where a run stands for the gateway itself, finer than its state. `accepted`: stored, the record of that in the audit is
@@ -69,7 +70,7 @@ export interface MigrationTable {
   applied_at: number;
 }
 
-export interface Tables {
+export interface Tables extends AuditIndexTables {
   runs: RunTable;
   run_events: RunEventTable;
   used_tokens: UsedTokenTable;

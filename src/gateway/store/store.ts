@@ -7,11 +7,15 @@ import { migrate } from './migrations.ts';
 import type { Tables } from './schema.ts';
 import { SqliteConnection } from './sqlite-connection.ts';
 import { StoreDialect } from './store-driver.ts';
-import { isStoreTrouble, storeUnavailable } from './store-error.ts';
+import { isLocked, isStoreTrouble, storeUnavailable } from './store-error.ts';
 import { lockStore, type StoreLock } from './store-lock.ts';
 
 export type Database = Kysely<Tables>;
 export type StoreTransaction = Transaction<Tables>;
+
+/** How long a lock of another program is waited for before a request is refused. */
+const LOCK_PATIENCE_MS = 2_000;
+const LOCK_PAUSE_MS = 40;
 
 /** What a gateway must not forget, in one SQLite file (WAL, `synchronous=FULL`): a commit is on the disk. */
 export class Store {
@@ -20,12 +24,14 @@ export class Store {
   readonly database: Database;
   readonly #connection: SqliteConnection;
   readonly #lock: StoreLock;
+  readonly #clock: Clock;
 
   private constructor(file: string, connection: SqliteConnection, lock: StoreLock, clock: Clock) {
     this.file = file;
-    this.database = new Kysely<Tables>({ dialect: new StoreDialect(connection, clock) });
+    this.database = new Kysely<Tables>({ dialect: new StoreDialect(connection) });
     this.#connection = connection;
     this.#lock = lock;
+    this.#clock = clock;
   }
 
   /**
@@ -54,8 +60,17 @@ export class Store {
    * @throws {PlumblineError} `ERR_STORE_UNAVAILABLE`; then nothing of it holds, unless the disk failed in the very moment of
    *   the commit: whoever tries again must look first.
    */
-  transaction<T>(work: (transaction: StoreTransaction) => Promise<T>): Promise<T> {
-    return this.database.transaction().execute(work);
+  async transaction<T>(work: (transaction: StoreTransaction) => Promise<T>): Promise<T> {
+    const giveUpAt = this.#clock.now() + LOCK_PATIENCE_MS;
+    for (;;) {
+      try {
+        return await this.database.transaction().execute(work);
+      } catch (thrown) {
+        // A lock is met at the beginning, before anything was done; others may read while this one waits.
+        if (!isLocked(thrown) || this.#clock.now() >= giveUpAt) throw thrown;
+        await this.#clock.sleep(LOCK_PAUSE_MS);
+      }
+    }
   }
 
   /** Why the last query could not be done; `undefined` when it was. */

@@ -7,6 +7,7 @@ import { DatabaseSync } from 'node:sqlite';
 import type { Clock } from '#core/clock.ts';
 import type { PlumblineError } from '#core/errors.ts';
 import type { VerifiedToken } from '../../../../src/gateway/auth/caller.ts';
+import { STORE_VERSION } from '../../../../src/gateway/store/migrations.ts';
 import { checkStoreFile, Store } from '../../../../src/gateway/store/store.ts';
 import { StoredTokenLedger } from '../../../../src/gateway/store/stored-token-ledger.ts';
 import { mountSmall, unmount } from '../../../support/chaos.ts';
@@ -173,7 +174,7 @@ describe('store', () => {
     const copy = join(folder, 'copy.sqlite');
     await store.backup(copy);
     await ledger.use(token('after', Number.MAX_SAFE_INTEGER), 'f');
-    assert.deepEqual(checkStoreFile(copy), { version: 1, runs: 0 });
+    assert.deepEqual(checkStoreFile(copy), { version: STORE_VERSION, runs: 0 });
     assert.equal(statSync(copy).mode & 0o777, 0o600);
     await store.close();
     const restored = await Store.open(copy);
