@@ -32,6 +32,8 @@ export interface AttemptEnd {
   readonly neverStarted?: boolean | undefined;
   /** The supervisor's word, or the gateway's in its place; absent: nobody knows. */
   readonly exit?: ExitRecord | undefined;
+  /** Processes that could not be ended. */
+  readonly left: number;
 }
 
 type Part = 'attempt' | 'stop' | 'end';

@@ -77,8 +77,8 @@ export class Attempt {
       await this.#store.rememberStop(this.name, reason);
       await this.endSupervisor();
     }
-    const { exit, neverStarted } = await this.settle();
-    return neverStarted || exit?.left === 0 ? 'stopped' : 'requested';
+    const { left } = await this.settle();
+    return left === 0 ? 'stopped' : 'requested';
   }
 
   /** Once, however many ask. The supervisor ends all that it has below it; one that does not is ended with all of that. */
@@ -120,15 +120,16 @@ export class Attempt {
     const now = this.#settings.clock.now();
     const isStopped = this.#store.stopReason(this.name) !== undefined;
     if (!this.folder.hasBegun() && (await this.folder.revoke())) {
-      return { at: now, neverStarted: true, ...(isStopped && { exit: ENDED_UNBEGUN }) };
+      return { at: now, neverStarted: true, left: 0, ...(isStopped && { exit: ENDED_UNBEGUN }) };
     }
     const exit = this.folder.exitRecord();
-    if (exit?.left === 0) return { at: within(exit.at, this.record.startedAt, now), exit };
+    const at = within(exit?.at, this.record.startedAt, now);
+    if (exit?.left === 0) return { at, exit, left: 0 };
     // Nobody vouches that nothing is left: what may come next must not go beside it.
     const { found, left = 0 } = await endStrays(this.name, { graceMs: 0, uid: this.record.user?.uid });
     this.#settings.log.warn({ attempt: this.name, found, left }, 'A supervisor left no word that all has ended');
-    if (exit) return { at: within(exit.at, this.record.startedAt, now), exit: { ...exit, left } };
-    return { at: now, ...(isStopped && { exit: { ...KILLED, killed: found, left } }) };
+    if (exit) return { at, left, exit: { ...exit, left } };
+    return { at, left, ...(isStopped && { exit: { ...KILLED, killed: found, left } }) };
   }
 
   readonly #endedRun = async (story: RunStory): Promise<EndedRun> => {

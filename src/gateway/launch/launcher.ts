@@ -44,7 +44,13 @@ export interface OutputRange {
   readonly end?: number | undefined;
 }
 
+/**
+ * Bytes as the run printed them, standard output and error in one, but for its secrets, which were masked before they reached the
+ * disk. Commands to a build agent are not neutralised here: that depends on who reads them, and a range knows nothing of the
+ * text before it. Whoever shows them does it (`app/safe-output.ts`).
+ */
 export interface OutputPart {
+  /** May be fewer than asked for, at most 4 MiB at once; go on behind them. */
   readonly bytes: Uint8Array;
   /** Bytes that are there now. */
   readonly total: number;

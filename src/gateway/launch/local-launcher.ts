@@ -11,7 +11,6 @@ import { type AttemptRecord, AttemptStore, nameOf } from './attempt-store.ts';
 import { bootId } from './boot-id.ts';
 import { DEFAULT_LIMITS, type LaunchLimits, type LaunchLog, type LaunchSettings } from './launch-settings.ts';
 import type { Launch, Launcher, OutputPart, OutputRange, Recovered } from './launcher.ts';
-import { neutraliseRange, windowStart } from './output-range.ts';
 import { type Supervisor, startSupervisor } from './start-supervisor.ts';
 import { requireUsers } from './switching-users.ts';
 import { findUnixUser, type UnixUser } from './unix-user.ts';
@@ -31,6 +30,7 @@ export interface LocalLauncherOptions {
 
 const UMASK = 0o022;
 const PART_BYTES = 4 * 1024 * 1024;
+const NO_OUTPUT = { bytes: new Uint8Array(), total: 0 };
 
 /**
  * Workers as processes of this machine, under supervisors that live on when the gateway ends.
@@ -102,13 +102,10 @@ class LocalLauncher implements Launcher {
 
   async output(runId: string, attempt: number, { start, end }: OutputRange): Promise<OutputPart> {
     const found = this.#attempt(runId, attempt);
-    const from = windowStart(start);
     const to = Math.min(end ?? Number.POSITIVE_INFINITY, start + PART_BYTES);
-    const read = found.folder.readOutput({ start: from, end: Math.max(to, from) });
+    const { bytes, total } = found.folder.readOutput({ start, end: to }) ?? NO_OUTPUT;
     const droppedBytes = (found.end()?.exit ?? found.folder.exitRecord())?.dropped ?? 0;
-    if (!read) return { bytes: new Uint8Array(), total: 0, droppedBytes };
-    const before = Math.min(start - from, read.bytes.length);
-    return { bytes: neutraliseRange(read.bytes, before, from === 0), total: read.total, droppedBytes };
+    return { bytes, total, droppedBytes };
   }
 
   async remove(runId: string, attempt: number): Promise<void> {
