@@ -1,0 +1,13 @@
+import assert from 'node:assert/strict';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+const LONGEST_MS = 10_000;
+
+/** Waits until it is so, and fails with what it was last when that does not come. */
+export async function eventually(isSo: () => boolean | Promise<boolean>, what: string): Promise<void> {
+  const end = Date.now() + LONGEST_MS;
+  while (!(await isSo())) {
+    assert.ok(Date.now() < end, `it did not come: ${what}`);
+    await sleep(2);
+  }
+}
