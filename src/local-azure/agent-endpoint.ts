@@ -13,6 +13,16 @@ export interface AgentEndpoint {
 }
 
 export function agentEndpoint(connection: Connection): AgentEndpoint {
+  return connection.type === 'plumbline-gateway' ? gatewayEndpoint(connection) : azureEndpoint(connection);
+}
+
+/** What the extension's own type of connection has: its address, its scheme's parameters and its fields as data. */
+function gatewayEndpoint(connection: Connection): AgentEndpoint {
+  const { id, name, type, url = '', scheme, data } = connection;
+  return { id, name, type, url, scheme, parameters: parameters(connection), data: { ...data } };
+}
+
+function azureEndpoint(connection: Connection): AgentEndpoint {
   const cloud = CLOUDS[connection.cloud];
   const subscription = '00000000-0000-0000-0000-000000000000';
   return {
@@ -43,6 +53,7 @@ export function agentEndpoint(connection: Connection): AgentEndpoint {
 
 function parameters(connection: Connection): Record<string, string> {
   const { scheme, tenantId: tenantid, clientId: serviceprincipalid } = connection;
+  if (scheme === 'None') return {};
   if (scheme === 'ManagedServiceIdentity') return { tenantid };
   if (scheme === 'ServicePrincipal')
     return { tenantid, serviceprincipalid, authenticationType: 'spnKey', serviceprincipalkey: connection.secret ?? '' };

@@ -51,7 +51,11 @@ export type FederatedCredentialDeclaration =
 export interface ConnectionDeclaration {
   readonly name: string;
   readonly id?: string;
-  readonly scheme: 'WorkloadIdentityFederation' | 'ManagedServiceIdentity' | 'ServicePrincipal';
+  /** Default `azurerm`. `plumbline-gateway` needs a `url`, and with federation the gateway's `audience` in `data`. */
+  readonly type?: 'azurerm' | 'plumbline-gateway';
+  readonly url?: string;
+  /** `None`, only of a gateway: the pipeline's own token is all there is. */
+  readonly scheme: 'WorkloadIdentityFederation' | 'ManagedServiceIdentity' | 'ServicePrincipal' | 'None';
   /** The identity it stands for. Without one, `tenant` and `clientId` are presented as they are (also when they do not exist). */
   readonly identity?: string;
   readonly tenant?: string;

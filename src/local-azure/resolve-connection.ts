@@ -13,6 +13,11 @@ export interface ConnectionSurroundings {
   readonly findings: string[];
 }
 
+const NAMES_A_CLIENT: ReadonlySet<ConnectionDeclaration['scheme']> = new Set([
+  'WorkloadIdentityFederation',
+  'ServicePrincipal',
+]);
+
 export function resolveConnection(
   declared: ConnectionDeclaration,
   declaration: AzureDeclaration,
@@ -28,6 +33,8 @@ export function resolveConnection(
   return {
     id,
     name: declared.name,
+    type: declared.type ?? 'azurerm',
+    url: declared.url,
     scheme: declared.scheme,
     cloud,
     tenantId,
@@ -54,7 +61,7 @@ function resolvePrincipal(
     findings.push(`${where} names the identity "${declared.identity}", which is not declared`);
   }
   const clientId = declared.clientId ?? identity?.clientId;
-  if (clientId === undefined && declared.scheme !== 'ManagedServiceIdentity') {
+  if (clientId === undefined && NAMES_A_CLIENT.has(declared.scheme)) {
     findings.push(`${where} needs an identity or a clientId`);
   }
   const wanted = declared.tenant ?? identity?.tenant;

@@ -44,7 +44,10 @@ export interface FederatedCredential {
 export interface Connection {
   readonly id: string;
   readonly name: string;
-  readonly scheme: 'WorkloadIdentityFederation' | 'ManagedServiceIdentity' | 'ServicePrincipal';
+  readonly type: 'azurerm' | 'plumbline-gateway';
+  /** Absent: that of the cloud. */
+  readonly url: string | undefined;
+  readonly scheme: 'WorkloadIdentityFederation' | 'ManagedServiceIdentity' | 'ServicePrincipal' | 'None';
   readonly cloud: CloudName;
   readonly tenantId: string;
   readonly clientId: string;

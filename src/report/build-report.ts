@@ -7,6 +7,7 @@ import { buildCount, buildFrame, buildParameters, buildTime } from './build-valu
 import { CAPS, cutText } from './caps.ts';
 import type {
   Cut,
+  GatewayFacts,
   IdentityFacts,
   LineageReceipt,
   Report,
@@ -27,6 +28,7 @@ export interface ReportFacts {
   /** Milliseconds since the epoch. */
   readonly createdAt: number;
   readonly identity?: IdentityFacts | undefined;
+  readonly gateway?: GatewayFacts | undefined;
   readonly secrets?: readonly SecretUse[] | undefined;
   readonly lineage?: LineageReceipt | undefined;
   /** What lineage left out. */
@@ -51,6 +53,7 @@ export function buildReport(outcome: RunOutcome, provenance: Provenance, facts: 
     findings: outcome.findings.slice(0, CAPS.findings).map((finding) => buildFinding(finding, checkout)),
     datasets: datasets.datasets,
     ...(facts.identity && { identity: buildIdentity(facts.identity) }),
+    ...(facts.gateway && { gateway: buildGateway(facts.gateway) }),
     secrets: secrets.slice(0, CAPS.secrets).map(buildSecret),
     ...(facts.lineage && { lineage: buildLineage(facts.lineage) }),
     cut: [
@@ -142,6 +145,29 @@ function buildIdentity({ kind, connection, ...texts }: IdentityFacts): IdentityF
     ...optionalText('tenantId', texts.tenantId),
     ...optionalText('issuer', texts.issuer),
     ...optionalText('subject', texts.subject),
+  };
+}
+
+function buildGateway({ authentication, starts, code, ...texts }: GatewayFacts): GatewayFacts {
+  return {
+    url: cutText(texts.url, CAPS.name),
+    runId: cutText(texts.runId, CAPS.name),
+    authentication,
+    role: cutText(texts.role, CAPS.name),
+    ...optionalText('binding', texts.binding),
+    policy: cutText(texts.policy, CAPS.name),
+    mode: cutText(texts.mode, CAPS.name),
+    isolation: cutText(texts.isolation, CAPS.name),
+    starts: buildCount(starts),
+    ...(code && {
+      code: {
+        kind: cutText(code.kind, CAPS.name),
+        ...optionalText('digest', code.digest),
+        ...optionalText('version', code.version),
+        ...optionalText('commit', code.commit),
+        ...optionalText('commitProof', code.commitProof),
+      },
+    }),
   };
 }
 

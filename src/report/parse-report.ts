@@ -16,6 +16,8 @@ import {
 import {
   type Cut,
   DATASET_ROLES,
+  type GatewayCode,
+  type GatewayFacts,
   type IdentityFacts,
   type LineageReceipt,
   type Report,
@@ -169,6 +171,19 @@ const identity = object<IdentityFacts>({
   subject: named,
 });
 
+const gateway = object<GatewayFacts>({
+  url: name,
+  runId: name,
+  authentication: oneOf('entra', 'pipeline'),
+  role: name,
+  binding: named,
+  policy: name,
+  mode: name,
+  isolation: name,
+  starts: natural,
+  code: optional(object<GatewayCode>({ kind: name, digest: named, version: named, commit: named, commitProof: named })),
+});
+
 const secret = object<SecretUse>({ vault: name, name, version: named, target: named });
 
 const lineage = object<LineageReceipt>({
@@ -204,6 +219,7 @@ const report = object<Report>({
   findings: list(finding, CAPS.findings),
   datasets: list(dataset, CAPS.datasets),
   identity: optional(identity),
+  gateway: optional(gateway),
   secrets: list(secret, CAPS.secrets),
   lineage: optional(lineage),
   cut: list(cut, 20),

@@ -2,6 +2,7 @@ import { inline, join, type Markdown, md } from './markdown.ts';
 import type { Report } from './schema.ts';
 import { summaryCut, summaryData, summaryIdentity, summaryLineage } from './summary-evidence.ts';
 import { summaryFailures } from './summary-failures.ts';
+import { summaryGateway } from './summary-gateway.ts';
 import { summaryHead } from './summary-head.ts';
 import { summaryTasks } from './summary-tasks.ts';
 
@@ -16,6 +17,7 @@ export function renderSummary(report: Report): string {
     ...summaryTasks(report),
     ...summaryData(report),
     ...summaryIdentity(report),
+    ...summaryGateway(report.gateway),
     ...summaryLineage(report.lineage),
     ...summaryCut(report.cut),
     md`Plumbline ${inline(report.producer.version, 40)} · run ${inline(report.run.id, 200)}`,

@@ -19,6 +19,8 @@ export interface Report {
   readonly findings: readonly ReportFinding[];
   readonly datasets: readonly ReportDataset[];
   readonly identity?: IdentityFacts | undefined;
+  /** Only of a run at a gateway. */
+  readonly gateway?: GatewayFacts | undefined;
   readonly secrets: readonly SecretUse[];
   readonly lineage?: LineageReceipt | undefined;
   /** What was left out, so that nobody takes the rest for all. */
@@ -140,6 +142,37 @@ export interface IdentityFacts {
   readonly connection: { readonly id: string; readonly name?: string | undefined };
   readonly issuer?: string | undefined;
   readonly subject?: string | undefined;
+}
+
+/** Under which rules a gateway ran it. Everything but address and authentication is the gateway's word. */
+export interface GatewayFacts {
+  readonly url: string;
+  /** The gateway's own id of the run. */
+  readonly runId: string;
+  /** `entra`: an access token of the service connection's application. `pipeline`: the pipeline's own ID token. */
+  readonly authentication: 'entra' | 'pipeline';
+  readonly role: string;
+  /** The binding of the policy that admitted it. */
+  readonly binding?: string | undefined;
+  /** SHA-256 of the policy. */
+  readonly policy: string;
+  /** `enforce` or `report`. */
+  readonly mode: string;
+  /** `user`: the worker ran as a Unix user of its role. `none`: as the gateway itself. */
+  readonly isolation: string;
+  /** How often a worker was started. */
+  readonly starts: number;
+  readonly code?: GatewayCode | undefined;
+}
+
+/** The code that the workers ran. */
+export interface GatewayCode {
+  readonly kind: string;
+  readonly digest?: string | undefined;
+  readonly version?: string | undefined;
+  readonly commit?: string | undefined;
+  /** `signed`, `marker` or `claimed`: how the commit is known. */
+  readonly commitProof?: string | undefined;
 }
 
 /** A secret that the run was given, by name. */

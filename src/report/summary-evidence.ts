@@ -32,13 +32,17 @@ export function summaryData({ datasets }: Report): Markdown[] {
 }
 
 /** Whom the run acted as and which secrets it was given: names only. */
-export function summaryIdentity({ identity, secrets }: Report): Markdown[] {
+export function summaryIdentity({ identity, gateway, secrets }: Report): Markdown[] {
   if (!identity && secrets.length === 0) return [];
   return [
     md`### Identity and secrets`,
-    identity ? identityTable(identity) : md`No identity was used.`,
+    identity ? identityTable(identity) : noIdentity(gateway),
     ...secretTable(secrets),
   ];
+}
+
+function noIdentity(gateway: Report['gateway']): Markdown {
+  return gateway ? md`The pipeline signed in by its own token; no secret is stored.` : md`No identity was used.`;
 }
 
 function identityTable({ kind, connection, ...texts }: IdentityFacts): Markdown {

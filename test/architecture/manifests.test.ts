@@ -22,7 +22,10 @@ interface ExtensionManifest {
   readonly name: string;
   readonly version: string;
   readonly scopes: readonly string[];
-  readonly contributions: readonly { readonly properties: { readonly name: string } }[];
+  readonly contributions: readonly {
+    readonly type: string;
+    readonly properties: { readonly name: string } & Readonly<Record<string, unknown>>;
+  }[];
   readonly icons: { readonly default: string };
 }
 
@@ -102,8 +105,34 @@ for (const { folder, task } of tasks) {
 
 describe('manifest of the extension', () => {
   it('contributes every task', () => {
-    const named = extension.contributions.map(({ properties }) => properties.name).sort();
+    const contributed = extension.contributions.filter(({ type }) => type === 'ms.vss-distributed-task.task');
+    const named = contributed.map(({ properties }) => properties.name).sort();
     assert.deepEqual(named, [...new Set(tasks.map(({ task }) => `tasks/${task.name}`))].sort());
+  });
+
+  it('contributes each type of service connection that an input of a task names, beside those of Azure DevOps', () => {
+    const types = tasks.flatMap(({ task }) =>
+      task.inputs.flatMap(({ type }) => (type.startsWith('connectedService:') ? [type.split(':')[1] ?? ''] : [])),
+    );
+    const contributed = extension.contributions.filter(({ type }) => type === 'ms.vss-endpoint.service-endpoint-type');
+    assert.deepEqual(
+      contributed.map(({ properties }) => properties.name).sort(),
+      [...new Set(types)].filter((type) => type !== 'AzureRM').sort(),
+    );
+  });
+
+  it('stores no secret in a connection to a gateway, and verifies it where no token is needed', () => {
+    const gateway = extension.contributions.find(({ properties }) => properties.name === 'plumbline-gateway');
+    assert.ok(gateway);
+    const { dataSources, authenticationSchemes } = gateway.properties;
+    assert.deepEqual(dataSources, [
+      { name: 'TestConnection', endpointUrl: '{{{endpoint.url}}}/v1/about', resultSelector: 'jsonpath:$.name' },
+    ]);
+    assert.deepEqual(
+      (authenticationSchemes as { type: string }[]).map(({ type }) => type.split('auth-scheme-')[1]).sort(),
+      ['none', 'workload-identity-federation'],
+    );
+    assert.doesNotMatch(JSON.stringify(gateway), /"isConfidential":true|passwordbox/);
   });
 
   it('asks for the scopes that docs/decisions/0002-scopes.md explains', () => {

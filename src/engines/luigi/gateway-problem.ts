@@ -1,4 +1,4 @@
-import { ERROR_FAMILIES, type ErrorCode, PlumblineError } from '#core/errors.ts';
+import { PlumblineError } from '#core/errors.ts';
 import { oneLine } from '#core/task-name.ts';
 import type { HttpResponse } from '#http/http-response.ts';
 
@@ -18,21 +18,30 @@ interface Problem {
 }
 
 const LONGEST = 400;
-const CODE = /^ERR_[A-Z0-9_]{1,60}$/;
+const CODE = /^[a-z][a-z0-9-]{0,60}$/;
 const REQUEST_ID = /^[\w.:-]{1,100}$/;
 const PASSING: ReadonlySet<number> = new Set([408, 429, 500, 502, 503, 504]);
-/** Codes that a refusal may bring with it; those of runs and of publishing are never taken from an answer. */
-const TAKEN_FAMILIES: ReadonlySet<string> = new Set(['configuration', 'transient']);
 
 const ABOUT = "Open '/v1/about' of the gateway: it must answer with JSON and without a sign-in.";
-const REMEDIES: Readonly<Record<number, string>> = {
-  400: 'See whether gateway and extension are of versions that fit.',
-  401: "Check that the gateway's policy names this issuer and audience, and the clocks of agent and gateway; `plumbline token explain` says which check failed.",
-  403: "Ask whoever owns the gateway's policy for a binding of this pipeline to the role; with the request id they find the decision in the audit log.",
+const VERSIONS = 'See whether gateway and extension are of versions that fit.';
+const TOKEN =
+  "Check that the gateway's policy names this issuer and audience, and the clocks of agent and gateway; `plumbline token explain` says which check failed.";
+const OF_STATUS: Readonly<Record<number, string>> = {
+  400: VERSIONS,
+  401: TOKEN,
+  403: "Ask whoever owns the gateway's policy; with the request id they find the decision in the audit log.",
   404: 'A run is visible only to the pipeline identity that created it.',
-  409: 'Try it again in a moment.',
   413: 'Hand over fewer or shorter parameters.',
-  422: 'The same step asks for another run under a key that it used before: set onExistingRun to new.',
+};
+const OF_CODE: Readonly<Record<string, string>> = {
+  'run-denied':
+    "Ask whoever owns the gateway's policy for a binding of this pipeline to the role, and for the parameters in it; with the request id they find the decision in the audit log.",
+  'key-reused': 'The same step asks for another run under a key that it used before: set onExistingRun to new.',
+  'token-used':
+    'An ID token is good for one request: see whether something between agent and gateway sends requests twice.',
+  'request-invalid':
+    'Correct the input that is named; where it is none of yours: see whether gateway and extension fit.',
+  'body-too-large': 'Hand over fewer or shorter parameters.',
 };
 const LATER =
   "See '/readyz' of the gateway, which says what is not ready, and run the job again: it takes over a run that was started.";
@@ -46,11 +55,12 @@ export function gatewayRefusal(call: GatewayCall, response: HttpResponse): Plumb
   const { code, title, detail, requestId } = problem ?? {};
   const said = [title, detail === title ? undefined : detail].filter(Boolean).join(': ') || `HTTP ${status}`;
   const names = [code, requestId && `request ${requestId}`].filter(Boolean).join(', ');
+  const passing = PASSING.has(status);
   return new PlumblineError(
-    codeFor(code, status),
+    passing ? 'ERR_GATEWAY_UNAVAILABLE' : 'ERR_GATEWAY_REFUSED',
     `The gateway ${call.gateway} did not ${call.what}: ${said}${names && ` (${names})`}`,
     {
-      remedy: PASSING.has(status) ? LATER : REMEDIES[status],
+      remedy: passing ? LATER : (OF_CODE[code ?? ''] ?? OF_STATUS[status] ?? VERSIONS),
       details: { status, gatewayCode: code, requestId, retryAfter: response.header('retry-after')?.slice(0, 40) },
     },
   );
@@ -66,12 +76,6 @@ export function noGateway({ what, gateway }: GatewayCall, why: string, status?: 
       details: { status },
     },
   );
-}
-
-function codeFor(code: string | undefined, status: number): ErrorCode {
-  if (PASSING.has(status)) return 'ERR_GATEWAY_UNAVAILABLE';
-  const known = code !== undefined && Object.hasOwn(ERROR_FAMILIES, code) ? (code as ErrorCode) : undefined;
-  return known !== undefined && TAKEN_FAMILIES.has(ERROR_FAMILIES[known]) ? known : 'ERR_GATEWAY_REFUSED';
 }
 
 function readProblem(response: HttpResponse): Problem | undefined {

@@ -13,7 +13,7 @@ import type { RunEvent } from '#lineage/open-lineage.ts';
 import { type Publication, publishReport } from '#publish/publish-report.ts';
 import { buildReport } from '#report/build-report.ts';
 import { renderSummary } from '#report/render-summary.ts';
-import type { Cut, LineageReceipt, Report } from '#report/schema.ts';
+import type { Cut, GatewayFacts, LineageReceipt, Report } from '#report/schema.ts';
 import type { Grants } from './grants.ts';
 import type { RunLuigiInputs } from './inputs.ts';
 import { RunFiles } from './run-files.ts';
@@ -21,7 +21,9 @@ import { stateDirectory } from './state-directory.ts';
 
 export interface Delivery {
   readonly inputs: RunLuigiInputs;
-  readonly grants: Grants;
+  readonly grants: Pick<Grants, 'identity' | 'uses'>;
+  /** Only of a run at a gateway. */
+  readonly gateway?: GatewayFacts | undefined;
   readonly provenance: Provenance;
   readonly host: Host;
   readonly signal: AbortSignal;
@@ -121,7 +123,7 @@ function datasetsOf(events: readonly RunEvent[]): number {
 }
 
 function reportOf(ref: RunRef, outcome: RunOutcome, delivery: Delivery, lineage: KeptLineage | undefined): Report {
-  const { inputs, grants, provenance } = delivery;
+  const { inputs, grants, gateway, provenance } = delivery;
   return buildReport(outcome, provenance, {
     runId: ref.id,
     workflow: inputs.task,
@@ -129,6 +131,7 @@ function reportOf(ref: RunRef, outcome: RunOutcome, delivery: Delivery, lineage:
     createdAt: Date.now(),
     identity: grants.identity,
     secrets: grants.uses,
+    gateway,
     lineage: lineage?.receipt,
     lineageCut: lineage?.cut,
   });

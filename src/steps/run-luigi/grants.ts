@@ -7,6 +7,7 @@ import { type RenewalProblem, startTokenFile, type TokenFile, variablesBeforeTok
 import type { IdentityFacts, SecretUse } from '#report/schema.ts';
 import { keyVault, type VaultSecret } from '#secrets/key-vault.ts';
 import { vaultAddress } from '#secrets/vault-address.ts';
+import { identityFacts } from './identity-facts.ts';
 import type { RunLuigiInputs } from './inputs.ts';
 import type { SecretBinding } from './secret-bindings.ts';
 import { stateDirectory } from './state-directory.ts';
@@ -42,7 +43,7 @@ export async function openGrants(
   const tokenFile =
     inputs.taskIdentity === 'connection' ? await openTokenFile(identity, host, signal, onRefused) : undefined;
   return {
-    identity: identity && identityFacts(identity, inputs),
+    identity: identity && identityFacts(identity, connection),
     uses: read.map(({ binding, secret }) => useOf(binding, secret)),
     parameters: given(read, 'parameter'),
     variables: given(read, 'environment'),
@@ -116,17 +117,6 @@ export function renewalReport(host: Pick<Host, 'issue'>, onRefused: (error: Plum
 function managedEnvironment(identity: ConnectionIdentity, { taskIdentity }: RunLuigiInputs): Record<string, string> {
   if (taskIdentity !== 'connection' || identity.kind !== 'managed' || !identity.clientId) return {};
   return { AZURE_CLIENT_ID: identity.clientId };
-}
-
-function identityFacts(identity: ConnectionIdentity, { connection }: RunLuigiInputs): IdentityFacts {
-  return {
-    kind: identity.kind,
-    clientId: identity.clientId,
-    tenantId: identity.tenantId,
-    connection: { id: identity.connectionId },
-    issuer: connection?.parameter('workloadIdentityFederationIssuer'),
-    subject: connection?.parameter('workloadIdentityFederationSubject'),
-  };
 }
 
 function useOf({ target, name }: SecretBinding, { vault, name: secret, version }: VaultSecret): SecretUse {

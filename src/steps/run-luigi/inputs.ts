@@ -6,6 +6,7 @@ import type { Host } from '#core/host.ts';
 import type { JsonValue } from '#core/json.ts';
 import { InputReader } from '../input-reader.ts';
 import { MappingSyntaxError, parseMapping } from '../mapping.ts';
+import { type GatewayInputs, readGatewayInputs } from './gateway-inputs.ts';
 import { readSecretBindings, type SecretBinding } from './secret-bindings.ts';
 
 /** The inputs of `RunLuigi@1`, read once. They are the contract of the whole major version. */
@@ -28,6 +29,8 @@ export interface RunLuigiInputs {
   readonly timeoutMs: number | undefined;
   readonly onExistingRun: 'adopt' | 'fail' | 'new';
   readonly lineage: 'run' | 'file' | 'none';
+  /** Where the run is run; absent: on this agent. */
+  readonly gateway: GatewayInputs | undefined;
 }
 
 /** A dotted Python name; Luigi families with a namespace look the same. */
@@ -45,6 +48,7 @@ const MAX_TIMEOUT_MS = 30 * 86_400_000;
  */
 export async function readInputs(host: Host): Promise<RunLuigiInputs> {
   const reader = new InputReader(host);
+  const gateway = readGatewayInputs(reader, host);
   const parameters = await readParameters(reader);
   const secrets = await readSecrets(reader, parameters);
   const inputs: RunLuigiInputs = {
@@ -57,14 +61,15 @@ export async function readInputs(host: Host): Promise<RunLuigiInputs> {
     taskIdentity: reader.choice('taskIdentity', ['none', 'connection']),
     python: reader.text('python'),
     virtualEnv: reader.text('virtualEnv'),
-    workingDirectory: directory(reader, host.variable('System.DefaultWorkingDirectory') ?? process.cwd()),
+    workingDirectory: directory(reader, host.variable('System.DefaultWorkingDirectory') ?? process.cwd(), gateway),
     scheduler: scheduler(reader),
     workers: workers(reader),
     timeoutMs: timeout(reader),
     onExistingRun: reader.choice('onExistingRun', ['adopt', 'fail', 'new']),
     lineage: reader.choice('lineage', ['run', 'file', 'none']),
+    gateway,
   };
-  checkTogether(reader, inputs);
+  if (gateway === undefined) checkTogether(reader, inputs);
   reader.finish();
   return inputs;
 }
@@ -111,7 +116,8 @@ async function mapping(reader: InputReader, input: string): Promise<ReadonlyMap<
   }
 }
 
-function directory(reader: InputReader, base: string): string {
+function directory(reader: InputReader, base: string, gateway: GatewayInputs | undefined): string {
+  if (gateway !== undefined) return base;
   const given = reader.text('workingDirectory') ?? '';
   const path = resolve(base, given);
   if (!isDirectory(path)) {

@@ -3,23 +3,28 @@ import type { Step } from '#core/step.ts';
 import { type CleanUp, cleanUpLuigiRun, findLuigiRun } from '#engines/luigi/clean-up.ts';
 import { removeTokenFiles } from '#identity/token-file.ts';
 import { numberedId } from '#run/run-key.ts';
+import { GatewayMarks } from './gateway-marks.ts';
 import { runsDirectory, stateDirectory } from './state-directory.ts';
+import { stopAtGateway } from './stop-at-gateway.ts';
 
 /** Under which the main handler remembers the key of its runs, before it starts one. */
 export const RUN_KEY = 'plumblineRun';
 
 /**
  * The end of the job: stops a run that the main handler could not stop (a container never sees the agent's signal), ends
- * what user code left behind in any attempt, and removes secrets from the disk.
+ * what user code left behind in any attempt, and removes secrets from the disk. A run at a gateway is stopped only when its
+ * step was cancelled and could not do it.
  */
-export const stopLeftovers: Step = async (host) => {
+export const stopLeftovers: Step = async (host, signal) => {
   // No step of the job runs any more: every file that is left belongs to one that was killed.
   await removeTokenFiles(stateDirectory(host));
+  const left = GatewayMarks.toStop(host);
+  if (left !== undefined) return stopAtGateway(left, host, signal);
   const key = host.memory.get(RUN_KEY);
   if (key === undefined) return { result: 'Succeeded', message: 'No run was started.' };
-  const { stopped, found, left } = await cleanUpAll(key, host);
-  if (left) {
-    const message = `${left} processes of the run could not be ended. Look for PLUMBLINE_RUN_ID in their environment on the agent.`;
+  const { stopped, found, left: alive } = await cleanUpAll(key, host);
+  if (alive) {
+    const message = `${alive} processes of the run could not be ended. Look for PLUMBLINE_RUN_ID in their environment on the agent.`;
     host.issue({ type: 'warning', message });
     return { result: 'SucceededWithIssues', message };
   }

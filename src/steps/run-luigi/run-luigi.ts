@@ -4,7 +4,7 @@ import type { Host, HostIssue } from '#core/host.ts';
 import { PRODUCT_VERSION } from '#core/product-version.ts';
 import type { Provenance } from '#core/provenance.ts';
 import { readProvenance } from '#core/read-provenance.ts';
-import type { Finding, RunOutcome, RunRef } from '#core/run.ts';
+import type { RunOutcome, RunRef } from '#core/run.ts';
 import type { Step, StepResult } from '#core/step.ts';
 import { withRemedy } from '#core/with-remedy.ts';
 import type { Engine } from '#engines/engine.ts';
@@ -15,21 +15,27 @@ import { followRun } from '#run/follow-run.ts';
 import { attemptOf, runKey } from '#run/run-key.ts';
 import { startOrAdopt } from '#run/start-or-adopt.ts';
 import { isDirty } from '../checkout-state.ts';
-import { deliver } from './deliver.ts';
+import { conclude, tell } from './conclude.ts';
 import { type Grants, openGrants } from './grants.ts';
 import { type RunLuigiInputs, readInputs } from './inputs.ts';
-import { issuesOf } from './issues.ts';
 import { RUN_KEY } from './post-job.ts';
+import { runAtGateway } from './run-at-gateway.ts';
 import { RunView } from './run-view.ts';
 import { runsDirectory } from './state-directory.ts';
 
 /**
- * `RunLuigi@1`: runs a Luigi task with everything it requires on this agent, under the identity of a service connection,
- * follows it task by task, and publishes report, summary and lineage to the pipeline run.
+ * `RunLuigi@1`: runs a Luigi task with everything it requires, on this agent under the identity of a service connection or at
+ * a gateway under one of its roles, follows it task by task, and publishes report, summary and lineage to the pipeline run.
  */
 export const runLuigi: Step = async (host, signal) => {
   const inputs = await readInputs(host);
   host.log.info(`RunLuigi ${PRODUCT_VERSION}: ${inputs.task} of ${inputs.module}`);
+  return inputs.gateway === undefined
+    ? runOnAgent(inputs, host, signal)
+    : runAtGateway(inputs, inputs.gateway, host, signal);
+};
+
+async function runOnAgent(inputs: RunLuigiInputs, host: Host, signal: AbortSignal): Promise<StepResult> {
   const provenance = readProvenance(host.variable);
   // Neither waits for the other: it is read while the connection signs in.
   const python = resolvePython(inputs, signal);
@@ -49,7 +55,7 @@ export const runLuigi: Step = async (host, signal) => {
   } finally {
     await grants.close();
   }
-};
+}
 
 function requestOf(
   inputs: RunLuigiInputs,
@@ -88,6 +94,7 @@ async function run(
   host.memory.set(RUN_KEY, request.id);
   const { ref, how } = await startOrAdopt(engine, request, onExistingRun, signal);
   host.setOutput('runId', ref.id);
+  host.setOutput('gatewayRunId', '');
   if (how === 'adopted') host.log.info(`The run ${ref.id} is there already and is adopted; nothing is started.`);
   const view = new RunView(host);
   const outcome = await followRun(engine, ref, { timeoutMs, signal, onUpdate: (update) => view.show(update) });
@@ -105,27 +112,4 @@ function engineOf(host: Host): Engine<LuigiRunRequest> {
 
 function refusal({ message, remedy, code }: PlumblineError): HostIssue {
   return { type: 'error', message: withRemedy(`The run was stopped. ${message}`, remedy), code };
-}
-
-function tell(findings: readonly Finding[], { source }: Provenance, host: Host): void {
-  for (const issue of issuesOf(findings, source)) host.issue(issue);
-}
-
-interface Surroundings {
-  readonly inputs: RunLuigiInputs;
-  readonly grants: Grants;
-  readonly provenance: Provenance;
-  readonly host: Host;
-  readonly signal: AbortSignal;
-}
-
-/** Delivers what is kept of a run that ended, and says how it did. */
-async function conclude(ref: RunRef, outcome: RunOutcome, surroundings: Surroundings): Promise<StepResult> {
-  const { host, signal, provenance } = surroundings;
-  const undelivered = await deliver(ref, outcome, surroundings);
-  tell(undelivered, provenance, host);
-  const message = outcome.summary ?? `The run ended as ${outcome.state}.`;
-  host.log.info(message);
-  if (outcome.state !== 'succeeded') return { result: signal.aborted ? 'Canceled' : 'Failed', message };
-  return { result: undelivered.length > 0 ? 'SucceededWithIssues' : 'Succeeded', message };
 }

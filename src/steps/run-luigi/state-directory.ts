@@ -15,8 +15,9 @@ export function stateDirectory(host: Host): string {
   const path = join(host.variable('Agent.TempDirectory') ?? tmpdir(), 'plumbline');
   mkdirSync(path, { recursive: true, mode: 0o700 });
   const { uid, mode } = lstatSync(path);
-  const isOwn = process.getuid === undefined || uid === process.getuid();
-  if (isOwn && (mode & KIND) === FOLDER && (mode & OTHERS_WRITE) === 0) return path;
+  // On Windows there is no owner to compare and the mode says nothing; the agent's folder has its own access list there.
+  const isOwn = process.getuid === undefined || (uid === process.getuid() && (mode & OTHERS_WRITE) === 0);
+  if (isOwn && (mode & KIND) === FOLDER) return path;
   throw new PlumblineError(
     'ERR_PLATFORM_UNSUPPORTED',
     `Will not use ${path}: others can write to it, or it is a link`,

@@ -47,6 +47,7 @@ describe('readInputs of RunLuigi@1', () => {
       timeoutMs: undefined,
       onExistingRun: 'adopt',
       lineage: 'run',
+      gateway: undefined,
     });
   });
 
@@ -166,5 +167,80 @@ describe('readInputs of RunLuigi@1', () => {
 
   it('wants secrets when a vault is named', async () => {
     assert.match(await problems({ ...needed, keyVault: 'v' }, true), /'secrets' is missing/);
+  });
+});
+
+describe('readInputs of RunLuigi@1 with runOn: gateway', () => {
+  const gateway: ServiceConnection = { ...connection, url: 'https://plumbline.example.com', scheme: 'None' };
+  const host = (inputs: Record<string, string>, connections: Record<string, ServiceConnection> = { gateway }) =>
+    recordingHost({ inputs: { ...needed, ...inputs }, connections });
+  const refused = async (inputs: Record<string, string>, connections?: Record<string, ServiceConnection>) => {
+    const error = await readInputs(host(inputs, connections)).then(
+      () => assert.fail('the inputs were accepted'),
+      (thrown: unknown) => thrown,
+    );
+    assert(error instanceof PlumblineError);
+    return error.message;
+  };
+  const atGateway = { runOn: 'gateway', role: 'sales-nightly' };
+
+  it('takes connection and role, and waits unless it is told not to', async () => {
+    assert.deepEqual((await readInputs(host(atGateway))).gateway, {
+      connection: gateway,
+      role: 'sales-nightly',
+      wait: true,
+    });
+    for (const wait of ['false', 'False']) {
+      assert.equal((await readInputs(host({ ...atGateway, wait }))).gateway?.wait, false);
+    }
+  });
+
+  it('takes the defaults of inputs of the other mode for nothing', async () => {
+    const inputs = await readInputs(host({ ...atGateway, scheduler: 'local', taskIdentity: 'none' }));
+    assert.equal(inputs.gateway?.role, 'sales-nightly');
+  });
+
+  it('refuses every input that the role decides, together, and shows no secret', async () => {
+    const message = await refused(
+      {
+        ...atGateway,
+        python: 'python3',
+        virtualEnv: '.venv',
+        workingDirectory: 'no/such/folder',
+        scheduler: 'http://user:hunter2@luigid:8082',
+        keyVault: 'vault',
+        secrets: 'A: hunter2',
+        taskIdentity: 'connection',
+        azureSubscription: 'some connection',
+      },
+      { gateway, azureSubscription: connection },
+    );
+    for (const name of [
+      'python',
+      'virtualEnv',
+      'workingDirectory',
+      'scheduler',
+      'keyVault',
+      'secrets',
+      'taskIdentity',
+      'azureSubscription',
+    ]) {
+      assert.match(message, new RegExp(`- '${name}' is .* nothing with runOn: gateway, because the `), name);
+    }
+    assert.doesNotMatch(message, /hunter2/);
+  });
+
+  it('needs a role and a connection', async () => {
+    const message = await refused({ runOn: 'gateway' }, {});
+    assert.match(message, /'role' is missing; allowed: the name of a role of the gateway/);
+    assert.match(message, /'gateway' is missing; allowed: a service connection of the type 'Plumbline gateway'/);
+    assert.match(await refused({ runOn: 'gateway', role: '../etc' }), /'role' is '\.\.\/etc'/);
+  });
+
+  it('refuses them on an agent', async () => {
+    const message = await refused({ role: 'sales', wait: 'false' });
+    for (const name of ['gateway', 'role', 'wait']) assert.match(message, new RegExp(`- '${name}' is `), name);
+    assert.match(await refused({ runOn: 'cloud' }, {}), /'runOn' is 'cloud'; allowed: agent, gateway/);
+    assert.match(await refused({ ...atGateway, wait: 'perhaps' }), /'wait' is 'perhaps'; allowed: true, false/);
   });
 });

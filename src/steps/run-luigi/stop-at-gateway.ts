@@ -1,0 +1,44 @@
+import { asPlumblineError } from '#core/errors.ts';
+import type { Host } from '#core/host.ts';
+import type { StepResult } from '#core/step.ts';
+import type { FoundRun } from '#engines/engine.ts';
+import { numberedId } from '#run/run-key.ts';
+import { openGateway } from './run-at-gateway.ts';
+
+/** Stops the newest run of a key for a step that was cancelled and killed before it could. */
+export async function stopAtGateway(key: string, host: Host, signal: AbortSignal): Promise<StepResult> {
+  try {
+    const connection = host.connections.selected('gateway');
+    if (connection === undefined) throw new TypeError('The step has no gateway connection any more.');
+    const { engine } = openGateway(connection, host);
+    const run = await newest(key, (id) => engine.find(id, signal));
+    if (run === undefined || !ALIVE.has(run.state)) return said(host, 'The run at the gateway has ended by itself.');
+    const answer = await engine.cancel(run.ref, 'cancelled');
+    return said(
+      host,
+      answer === 'stopped'
+        ? 'The run at the gateway was still going and has been stopped.'
+        : 'The run at the gateway was asked to stop and is still winding down.',
+    );
+  } catch (thrown) {
+    const message = `The run ${key} at the gateway could not be stopped and may still be going: ${asPlumblineError(thrown).message}`;
+    host.issue({ type: 'warning', message });
+    return { result: 'SucceededWithIssues', message };
+  }
+}
+
+const ALIVE: ReadonlySet<FoundRun['state']> = new Set(['queued', 'running']);
+
+async function newest(key: string, find: (id: string) => Promise<FoundRun | undefined>): Promise<FoundRun | undefined> {
+  let run: FoundRun | undefined;
+  for (let number = 1; ; number += 1) {
+    const next = await find(numberedId(key, number));
+    if (next === undefined) return run;
+    run = next;
+  }
+}
+
+function said(host: Host, message: string): StepResult {
+  host.log.info(message);
+  return { result: 'Succeeded', message };
+}
