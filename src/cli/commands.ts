@@ -1,6 +1,8 @@
 import type { Command } from './command.ts';
+import { auditReport } from './commands/audit-report.ts';
 import { auditVerify } from './commands/audit-verify.ts';
 import { gatewayCheck } from './commands/gateway-check.ts';
+import { gatewayServe } from './commands/gateway-serve.ts';
 import { policyCheck } from './commands/policy-check.ts';
 import { policyExplain } from './commands/policy-explain.ts';
 import { policySchema } from './commands/policy-schema.ts';
@@ -11,6 +13,7 @@ import { tokenExplain } from './commands/token-explain.ts';
 
 /** Every command, in the order of the help. */
 export const COMMANDS: readonly Command[] = [
+  gatewayServe,
   gatewayCheck,
   policyCheck,
   policyTest,
@@ -18,6 +21,7 @@ export const COMMANDS: readonly Command[] = [
   policySchema,
   tokenExplain,
   auditVerify,
+  auditReport,
   storeBackup,
   storeCheck,
 ];

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { printable } from '#cli/printable.ts';
-import { csv, table } from '#cli/table.ts';
+import { table } from '#cli/table.ts';
 
 describe('tables', () => {
   it('have columns as wide as their longest cell and no blanks at the end', () => {
@@ -19,18 +19,5 @@ describe('tables', () => {
   it('show what would move the cursor or turn the line', () => {
     assert.deepEqual(table(['a'], [['\u001b[2J\n\u202e\u0085']]), ['a', '\\u{1b}[2J\\u{a}\\u{202e}\\u{85}']);
     assert.equal(printable('a\nb\r', { lines: true }), 'a\nb\\u{d}');
-  });
-
-  it('become CSV that a spreadsheet reads and does not run', () => {
-    assert.equal(
-      csv(
-        ['a', 'b'],
-        [
-          ['x,"y"', '=cmd()'],
-          ['1\n2', '@x'],
-        ],
-      ),
-      'a,b\r\n"x,""y""",\'=cmd()\r\n"1\n2",\'@x\r\n',
-    );
   });
 });
