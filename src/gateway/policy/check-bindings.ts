@@ -2,6 +2,7 @@ import type { FieldPath } from '../config/yaml-source.ts';
 import type { Complain } from './check-document.ts';
 import { checkDuration, checkInstant, checkPeriod } from './check-times.ts';
 import { isClaimPath } from './claim-path.ts';
+import { LEGACY_ISSUER } from './policy.ts';
 import type { BindingEntry, ConditionEntry, DenyEntry, ExampleEntry, PolicyDocument } from './policy-document.ts';
 
 /** What everybody knows is no secret: the SHA-256 of nothing. */
@@ -26,7 +27,8 @@ export function checkBinding(
 
 export function checkDeny(document: PolicyDocument, rule: DenyEntry, path: FieldPath, complain: Complain): void {
   const { issuer, match, roles = [] } = rule;
-  if (issuer !== undefined && !isIssuer(document, issuer)) complain([...path, 'issuer'], 'is not one of `issuers`');
+  if (issuer !== undefined && issuer !== LEGACY_ISSUER && !isIssuer(document, issuer))
+    complain([...path, 'issuer'], 'is not one of `issuers`');
   checkConditions(match?.all ?? [], [...path, 'match', 'all'], complain);
   checkRoles(document, roles, path, complain);
   checkPeriod(rule, path, complain);

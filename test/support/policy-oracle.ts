@@ -1,0 +1,125 @@
+import type { JsonValue } from '#core/json.ts';
+import type { RunPermission } from '#gateway/policy/policy.ts';
+
+type Fields = Readonly<Record<string, unknown>>;
+
+/**
+ * What docs/gateway/policy.md says, taken at its word and without any thought of speed: the verdict on a request under a
+ * policy as it is written. It shares nothing with the product but the words.
+ */
+export function oracle(policy: Fields, wanted: RunPermission, now: number): { allowed: boolean; wouldAllow: boolean } {
+  const roles = policy['roles'] as Record<string, Fields>;
+  const role = Object.keys(roles).includes(wanted.role) ? roles[wanted.role] : undefined;
+  const rules = list(policy['deny']);
+  if (role === undefined || rules.some((rule) => strikes(rule, wanted, now)))
+    return { allowed: false, wouldAllow: false };
+  const known = list(policy['bindings']).filter((binding) => knows(binding, wanted, now));
+  const wouldAllow = known.some((binding) => requires(binding, wanted) && roleAllows(role, wanted));
+  const reports = known.some((binding) => (binding['mode'] ?? policy['mode']) === 'report');
+  return { allowed: wouldAllow || reports, wouldAllow };
+}
+
+function knows(binding: Fields, { caller, role }: RunPermission, now: number): boolean {
+  return (
+    binding['issuer'] === caller.issuer &&
+    binding['runFactsIssuer'] === caller.runFacts?.issuer &&
+    (binding['roles'] as string[]).includes(role) &&
+    all(binding['match']).every((condition) => claimHolds(condition, caller)) &&
+    inPeriod(binding, now)
+  );
+}
+
+function strikes(rule: Fields, { caller, role }: RunPermission, now: number): boolean {
+  return (
+    (rule['issuer'] === undefined || rule['issuer'] === caller.issuer) &&
+    (rule['roles'] === undefined || (rule['roles'] as string[]).includes(role)) &&
+    all(rule['match']).every((condition) => claimHolds(condition, caller)) &&
+    inPeriod(rule, now)
+  );
+}
+
+function requires(binding: Fields, { caller, evidence }: RunPermission): boolean {
+  const wants = (binding['require'] ?? {}) as Fields;
+  const facts = [caller.runFacts?.signed.refProtected, caller.signed.refProtected];
+  if (wants['refProtected'] && facts.find((fact) => fact !== undefined) !== true) return false;
+  return ['approval', 'notRequester'].every((word) => !wants[word] || evidence?.[word] === true);
+}
+
+function roleAllows(role: Fields, wanted: RunPermission): boolean {
+  const named = (list: string, name: string) => (role[list] as string[]).some((glob) => fits(glob, name));
+  return (
+    named('modules', wanted.module) &&
+    named('tasks', wanted.task) &&
+    parametersHold(role, wanted.parameters) &&
+    (wanted.workers ?? 1) <= Number(role['maxWorkers'] ?? 1) &&
+    (wanted.timeoutMs ?? 0) <= hours(role['maxRuntime'])
+  );
+}
+
+function parametersHold(role: Fields, parameters: RunPermission['parameters']): boolean {
+  const rules = new Map(Object.entries((role['parameters'] ?? {}) as Record<string, Fields>));
+  const given = new Map(Object.entries(parameters));
+  const mayBeLeftOut = (rule: Fields) => rule['optional'] === true || rule['exists'] === false;
+  return (
+    (role['otherParameters'] === true || [...given.keys()].every((name) => rules.has(name))) &&
+    [...rules].every(([name, rule]) => (given.has(name) ? holds(rule, given.get(name), false) : mayBeLeftOut(rule)))
+  );
+}
+
+function claimHolds(condition: Fields, caller: RunPermission['caller']): boolean {
+  const claims = condition['runFacts'] === true ? caller.runFacts?.claims : caller.claims;
+  return holds(condition, claims === undefined ? undefined : find(claims, String(condition['claim'])), true);
+}
+
+function find(claims: Fields, claim: string): JsonValue | undefined {
+  const steps = claim.startsWith('/') ? claim.slice(1).split('/') : [claim];
+  let here: unknown = claims;
+  for (const step of steps) {
+    const entry =
+      typeof here === 'object' && here !== null ? Object.entries(here).find(([name]) => name === step) : undefined;
+    here = entry?.[1];
+  }
+  return here as JsonValue | undefined;
+}
+
+/** In a claim a list holds when one of its members does, and null is nothing. */
+function holds(condition: Fields, value: JsonValue | undefined, isClaim: boolean): boolean {
+  const isThere = value !== undefined && !(isClaim && value === null);
+  if ('exists' in condition) return condition['exists'] === isThere;
+  if (!isThere) return false;
+  if (isClaim && Array.isArray(value) && value.some((member) => holds(condition, member, false))) return true;
+  const wanted = 'equals' in condition ? [condition['equals']] : (condition['oneOf'] as unknown[] | undefined);
+  if (wanted !== undefined) return wanted.some((one) => canonical(one) === canonical(value));
+  return value !== null && typeof value !== 'object' && fits(String(condition['glob']), String(value));
+}
+
+function canonical(value: unknown): string {
+  if (Array.isArray(value)) return `[${value.map(canonical).join('|')}]`;
+  return value === null || typeof value === 'object' ? `never ${Math.random()}` : `"${value}"`;
+}
+
+/** By a regular expression, which the product must not use. */
+function fits(glob: string, text: string): boolean {
+  const parts = glob.split(/(\*+)/).map((part) => {
+    if (part.startsWith('**')) return '[^]*';
+    return part === '*' ? '[^./]*' : part.replace(/[\\^$.*+?()[\]{}|/-]/g, '\\$&');
+  });
+  return new RegExp(`^${parts.join('')}$`).test(text);
+}
+
+function inPeriod(rule: Fields, now: number): boolean {
+  const at = (field: string) => (rule[field] === undefined ? undefined : Date.parse(String(rule[field])));
+  return (at('from') ?? now) <= now && now < (at('until') ?? Number.POSITIVE_INFINITY);
+}
+
+function hours(duration: unknown): number {
+  return (duration === undefined ? 24 : Number.parseInt(String(duration), 10)) * 3_600_000;
+}
+
+function list(rules: unknown): readonly Fields[] {
+  return (rules ?? []) as Fields[];
+}
+
+function all(match: unknown): readonly Fields[] {
+  return list((match as Fields | undefined)?.['all']);
+}
