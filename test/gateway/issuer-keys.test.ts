@@ -43,6 +43,8 @@ describe('keys of issuers', () => {
     server.token(key, clock.now(), { jti: crypto.randomUUID(), ...claims });
   const fetches = () => server.asked.filter((path) => path === '/keys').length;
   const refreshed = (count: number) => eventually(() => fetches() >= count, `${count} fetches of keys`);
+  /** Whoever keeps keys fresh has done its work and waits. */
+  const idle = () => eventually(() => clock.sleeping === 1, 'the pause between two fetches');
   const broken = (authenticator: Authenticator) =>
     eventually(() => health(authenticator).lastError !== undefined, 'a failed fetch');
 
@@ -89,6 +91,7 @@ describe('keys of issuers', () => {
     server.keys = [ONE.jwk, TWO.jwk] as readonly Claims[];
     const authenticator = authenticate([server.settings]);
     await authenticator.verify(fresh(ONE));
+    await idle();
     clock.move(9.9 * MINUTE);
     const text = fresh(ONE);
     await authenticator.verify(text);
@@ -105,6 +108,7 @@ describe('keys of issuers', () => {
     await authenticator.verify(fresh());
     const held: ServerResponse[] = [];
     server.jwks = (_, response) => void held.push(response);
+    await idle();
     clock.move(10 * MINUTE);
     await eventually(() => held.length === 1, 'the fetch that hangs');
     await authenticator.verify(fresh());
@@ -180,6 +184,7 @@ describe('keys of issuers', () => {
       const authenticator = authenticate([server.settings]);
       await authenticator.verify(fresh());
       failure.break(server);
+      await idle();
       clock.move(10 * MINUTE);
       await broken(authenticator);
       await authenticator.verify(fresh());
@@ -207,6 +212,7 @@ describe('keys of issuers', () => {
     const authenticator = authenticate([server.settings]);
     await authenticator.verify(fresh());
     server.jwks = (_, response) => response.writeHead(500).end();
+    await idle();
     clock.move(24 * HOUR - 1);
     await broken(authenticator);
     const text = fresh();
@@ -216,6 +222,7 @@ describe('keys of issuers', () => {
     await assertRefused(authenticator, fresh(), 'keys');
     assert.equal(health(authenticator).keys, 'unavailable');
     server.jwks = undefined;
+    await idle();
     clock.move(MINUTE);
     await eventually(() => health(authenticator).keys === 'fresh', 'fresh keys');
     await authenticator.verify(fresh());
@@ -226,6 +233,7 @@ describe('keys of issuers', () => {
     const authenticator = authenticate([server.settings]);
     for (const [index, pause] of [1, 2, 4, 8, 16, 32, 60, 60].entries()) {
       await refreshed(index + 1);
+      await idle();
       for (let i = 0; i < 20; i++) await assertRefused(authenticator, fresh(), 'keys');
       clock.move(pause * 1_000 - 1);
       await assertRefused(authenticator, fresh(), 'keys');

@@ -11,6 +11,8 @@ export const NO_NETWORK: Http = {
 export interface HandClock extends Clock {
   move(ms: number): void;
   set(now: number): void;
+  /** How many sleep now. */
+  readonly sleeping: number;
 }
 
 export function handClock(start: number): HandClock {
@@ -23,6 +25,9 @@ export function handClock(start: number): HandClock {
   return {
     now: () => now,
     set,
+    get sleeping() {
+      return sleepers.size;
+    },
     move: (ms) => set(now + ms),
     sleep: (ms, signal) =>
       new Promise((resolve, reject) => {

@@ -80,14 +80,12 @@ export function createAuthenticator(
     const entry = findIssuer(compact.payload, [...entries.values()]);
     try {
       checkHeader(compact, entry.settings);
-      // Before the keys: when they change meanwhile, what was verified with the old ones is not remembered as good.
-      const keysVersion = entry.keys.version;
-      const found = await entry.keys.find(compact.header.kid);
-      await checkSignature(compact, found);
+      const { keys, version } = await entry.keys.find(compact.header.kid);
+      await checkSignature(compact, keys);
       const now = clock.now();
       const { token, times } = readClaims(compact, entry.settings, now);
       const until = Math.min(times.usableUntil, now + CACHED_MS);
-      return { token: frozen(token), entry, keysVersion, until, caller: undefined };
+      return { token: frozen(token), entry, keysVersion: version, until, caller: undefined };
     } catch (thrown) {
       throw naming(entry.settings.name, thrown);
     }

@@ -26,7 +26,13 @@ export const KEY_LIMITS: KeyLimits = {
 
 const FIRST_PAUSE_MS = 1_000;
 const LONGEST_PAUSE_MS = 60_000;
-const NONE: readonly VerificationKey[] = [];
+
+/** The keys of one name, and the set that they were found in. */
+export interface FoundKeys {
+  readonly keys: readonly VerificationKey[];
+  /** As {@link IssuerKeys.version} was when they were found. */
+  readonly version: number;
+}
 
 export interface KeyCollaborators {
   readonly http: Http;
@@ -78,13 +84,13 @@ export class IssuerKeys {
    * @throws {PlumblineError} `ERR_ISSUER_UNAVAILABLE` when there are no keys, or none of this name and the issuer cannot be
    *   asked whether there is a new one.
    */
-  async find(kid: string): Promise<readonly VerificationKey[]> {
+  async find(kid: string): Promise<FoundKeys> {
     if (this.#since === undefined && this.#failures === 0) await this.#fetch();
-    const known = this.#known().get(kid);
-    if (known !== undefined) return known;
-    if (!this.#mayAskAgain()) return this.#unknown();
-    await this.#fetch();
-    return this.#known().get(kid) ?? this.#unknown();
+    if (!this.#known().has(kid) && this.#mayAskAgain()) await this.#fetch();
+    const keys = this.#known().get(kid) ?? [];
+    // While the issuer cannot be asked, a key that is not known may be its newest one.
+    if (keys.length === 0 && this.#failures > 0) throw refused('keys', { issuer: this.#settings.name });
+    return { keys, version: this.#version };
   }
 
   health(): IssuerHealth {
@@ -106,12 +112,6 @@ export class IssuerKeys {
     const keys = this.#usable();
     if (keys === undefined) throw refused('keys', { issuer: this.#settings.name });
     return keys;
-  }
-
-  /** While the issuer cannot be asked, a key that is not known may be its newest one. */
-  #unknown(): readonly VerificationKey[] {
-    if (this.#failures > 0) throw refused('keys', { issuer: this.#settings.name });
-    return NONE;
   }
 
   #mayAskAgain(): boolean {
