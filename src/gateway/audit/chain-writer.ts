@@ -57,7 +57,8 @@ export class ChainWriter {
   #latest = 0;
   #waiting: Waiting[] = [];
   #flushing: Promise<void> | undefined;
-  #flushingSince = 0;
+  /** When the write began that goes on. */
+  #writingSince: number | undefined;
   #outage: Outage | undefined;
   #retrying = false;
 
@@ -86,7 +87,8 @@ export class ChainWriter {
   problem(): string | undefined {
     if (this.#stop.signal.aborted) return this.#unavailable('it is closed').message;
     if (this.#outage?.problem !== undefined) return this.#outage.problem;
-    const waited = this.#flushing !== undefined ? this.#settings.clock.now() - this.#flushingSince : 0;
+    const now = this.#settings.clock.now();
+    const waited = now - (this.#writingSince ?? now);
     if (waited < SLOW_DISK_MS) return undefined;
     return this.#unavailable(`the disk has not answered for ${Math.round(waited / 1000)} s`).message;
   }
@@ -119,9 +121,10 @@ export class ChainWriter {
   async #writeAll(): Promise<void> {
     do {
       const batch = this.#takeBatch();
-      this.#flushingSince = this.#settings.clock.now();
+      this.#writingSince = this.#settings.clock.now();
       try {
         const written = await this.#write(batch);
+        this.#writingSince = undefined;
         this.#recovered();
         const own = written.slice(written.length - batch.length);
         for (const [i, { resolve }] of batch.entries()) resolve(own[i] as AuditReceipt);
@@ -188,6 +191,7 @@ export class ChainWriter {
   }
 
   #failed(thrown: unknown, batch: readonly Waiting[]): void {
+    this.#writingSince = undefined;
     const error = this.#unavailable(systemReason(thrown), thrown);
     const first = this.#outage?.problem === undefined;
     this.#outage ??= new Outage();

@@ -25,11 +25,13 @@ export async function* logLines(path: string, start = 0, signal?: AbortSignal): 
   try {
     let rest: Buffer = Buffer.alloc(0);
     let offset = start;
+    // A small file needs no large buffer.
+    const step = Math.min(CHUNK, Math.max(4_096, (await handle.stat()).size));
     for (;;) {
       signal?.throwIfAborted();
-      const chunk = Buffer.allocUnsafe(rest.length + CHUNK);
+      const chunk = Buffer.allocUnsafe(rest.length + step);
       rest.copy(chunk);
-      const { bytesRead } = await handle.read(chunk, rest.length, CHUNK, offset + rest.length);
+      const { bytesRead } = await handle.read(chunk, rest.length, step, offset + rest.length);
       const bytes = chunk.subarray(0, rest.length + bytesRead);
       const { lines, used } = cut(bytes, offset, bytesRead === 0);
       if (lines.length > 0) yield lines;
