@@ -1,6 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { chownSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { whyNoUsers } from '#gateway/launch/switching-users.ts';
 
 /** Whose process a worker is. Without a user of its own it is the gateway's, and the gateway is told that this is wanted. */
 export interface Isolation {
@@ -25,8 +26,8 @@ export function isolationOf(user: UnixUser | undefined, why = ''): Isolation {
 
 /** A user that workers can run as: root switches users, and the user must be able to start this Python and to write below the folder. */
 export function isolationHere(python: string, folder: string): Isolation {
-  if (process.platform !== 'linux' || process.getuid?.() !== 0)
-    return isolationOf(undefined, 'only root may switch users');
+  const why = whyNoUsers();
+  if (why !== undefined) return isolationOf(undefined, why);
   const users = CANDIDATES.flatMap((name) => unixUser(name) ?? []);
   const able = users.find((user) => canWork(user, python, folder));
   return isolationOf(able, `no user of ${CANDIDATES.join(', ')} can run ${python} and write below ${folder}`);
