@@ -17,6 +17,17 @@ export interface PythonChoice {
   /** Folder of a virtual environment, relative to the working directory. Wins over `python`. */
   readonly virtualEnv?: string | undefined;
   readonly workingDirectory: string;
+  /** What it is asked with; default: the step's own. */
+  readonly environment?: Readonly<Record<string, string>> | undefined;
+  /** How to start it as somebody else; default: as this process. */
+  readonly as?: ((command: string, args: readonly string[]) => StartAs) | undefined;
+}
+
+export interface StartAs {
+  readonly command: string;
+  readonly args: readonly string[];
+  readonly uid?: number;
+  readonly gid?: number;
 }
 
 const PYTHONS = { oldest: [3, 10], newest: [3, 13], words: '3.10 to 3.13' } as const;
@@ -63,7 +74,7 @@ sys.stdout.write("\\n" + json.dumps(found) + "\\n")`;
 export async function resolvePython(choice: PythonChoice, signal?: AbortSignal): Promise<PythonInterpreter> {
   const failures: string[] = [];
   for (const command of commandsOf(choice)) {
-    const answer = await probe(command, choice.workingDirectory, signal);
+    const answer = await probe(command, choice, signal);
     if (typeof answer !== 'string') return checked(answer);
     failures.push(`${command}: ${answer}`);
   }
@@ -87,10 +98,13 @@ interface Answer {
 }
 
 /** What the interpreter says of itself, or why it says nothing. */
-function probe(command: string, cwd: string, signal?: AbortSignal): Promise<Answer | string> {
-  const options = { cwd, env: stepEnvironment(), timeout: PROBE_TIMEOUT_MS, signal };
+function probe(python: string, choice: PythonChoice, signal?: AbortSignal): Promise<Answer | string> {
+  const { workingDirectory: cwd, environment: env = stepEnvironment() } = choice;
+  const question = ['-X', 'utf8', '-c', PROBE];
+  const { command, args, ...ids } = choice.as?.(python, question) ?? { command: python, args: question };
+  const options = { ...ids, cwd, env, timeout: PROBE_TIMEOUT_MS, signal };
   return new Promise((done, fail) => {
-    execFile(command, ['-X', 'utf8', '-c', PROBE], options, (error, stdout, stderr) => {
+    execFile(command, args, options, (error, stdout, stderr) => {
       if (signal?.aborted) return fail(signal.reason);
       done(error ? reasonOf(error, stderr) : readAnswer(stdout));
     });

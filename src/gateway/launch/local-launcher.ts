@@ -13,8 +13,8 @@ import { DEFAULT_LIMITS, type LaunchLimits, type LaunchLog, type LaunchSettings 
 import type { Launch, Launcher, OutputPart, OutputRange, Recovered } from './launcher.ts';
 import { type Supervisor, startSupervisor } from './start-supervisor.ts';
 import { requireUsers } from './switching-users.ts';
-import { findUnixUser, type UnixUser } from './unix-user.ts';
 import { workerEnvironment } from './worker-environment.ts';
+import { workerUser } from './worker-user.ts';
 
 export interface LocalLauncherOptions {
   /** A folder of the gateway's own (0711), beside its state and not in it; one folder below it for each attempt. */
@@ -61,7 +61,7 @@ class LocalLauncher implements Launcher {
 
   async start(launch: Launch): Promise<void> {
     const name = nameOf(launch.runId, launch.attempt);
-    const user = await this.#userOf(launch);
+    const user = await workerUser(launch.unixUser, this.isolation);
     const { runId, attempt, module, task } = launch;
     const startedAt = this.#settings.clock.now();
     const record = { runId, attempt, module, task, startedAt, user, boot: bootId() };
@@ -116,17 +116,6 @@ class LocalLauncher implements Launcher {
     await found.folder.remove();
     await this.#store.remove(name);
     this.#attempts.delete(name);
-  }
-
-  async #userOf({ unixUser }: Launch): Promise<UnixUser | undefined> {
-    const isNamed = unixUser !== undefined;
-    if (isNamed === (this.isolation === 'user')) return isNamed ? findUnixUser(unixUser) : undefined;
-    const why = isNamed
-      ? `the gateway runs with isolation: none, and the role names the Unix user ${unixUser}`
-      : "the role names no Unix user, and the gateway's own is for no worker";
-    throw new PlumblineError('ERR_ISOLATION_UNAVAILABLE', `The run cannot be started: ${why}`, {
-      remedy: 'Let every role name a Unix user and the gateway run as root, or neither.',
-    });
   }
 
   async #begin(launch: Launch, prepared: AttemptRecord): Promise<void> {

@@ -1,5 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { PlumblineError } from '#core/errors.ts';
+import type { StartAs } from '#engines/luigi/python-interpreter.ts';
 import type { UnixUser } from './unix-user.ts';
 
 /**
@@ -28,18 +29,11 @@ export function requireUsers(): void {
   });
 }
 
-export interface Command {
-  readonly command: string;
-  readonly args: readonly string[];
-  readonly uid?: number;
-  readonly gid?: number;
-}
-
 /**
  * A command as another user: it has no privileges, no group but its primary one, and cannot win any by a set-user-ID program.
  * The change of user comes before anything that the user could have written is loaded.
  */
-export function asUser(user: UnixUser | undefined, command: string, args: readonly string[]): Command {
+export function asUser(user: UnixUser | undefined, command: string, args: readonly string[]): StartAs {
   if (!user) return { command, args };
   const setpriv = SETPRIV.find(existsSync) ?? 'setpriv';
   const options = ['--no-new-privs', '--inh-caps=-all', '--ambient-caps=-all', '--'];
