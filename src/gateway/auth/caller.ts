@@ -26,6 +26,7 @@ export interface SignedFacts {
   readonly pipeline?: string | undefined;
   /** Id of the pipeline's run: `run_id`, `pipeline_id`. */
   readonly run?: string | undefined;
+  /** Immutable id of the repository: `rpo_id`, GitLab's `project_id`, `repository_id`; names may pass to others. */
   readonly repository?: string | undefined;
   /** Full, e.g. `refs/heads/main`. */
   readonly ref?: string | undefined;
@@ -48,7 +49,7 @@ export interface VerifiedToken {
   /** Every claim, for the policy's matchers. */
   readonly claims: Readonly<Record<string, JsonValue>>;
   readonly use: TokenUse;
-  /** `jti`, `uti`, or the SHA-256 of the token where the issuer gives neither. */
+  /** `jti`, `uti`, or `sha256:` and the SHA-256 of what is signed of the token where the issuer gives neither. */
   readonly tokenId: string;
   /** SHA-256 of the compact token, hexadecimal: what the audit records. */
   readonly tokenHash: string;

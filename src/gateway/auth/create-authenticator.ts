@@ -16,7 +16,7 @@ export interface AuthenticatorCollaborators {
   /** Keys are fetched through it. */
   readonly http: Http;
   readonly clock: Clock;
-  /** Told when keys of an issuer cannot be fetched, and when they can again. */
+  /** Told when keys of an issuer cannot be fetched and when they can again, and what is doubtful about an issuer. */
   readonly log?: Pick<Logger, 'info' | 'debug'> | undefined;
   readonly limits?: Partial<KeyLimits> | undefined;
 }
@@ -93,6 +93,7 @@ export function createAuthenticator(
 
   function configure(wanted: readonly IssuerSettings[]): void {
     checkIssuers(wanted);
+    for (const warning of warningsOf(wanted)) log?.info(warning);
     const kept = new Map<string, Entry>();
     for (const settings of wanted) kept.set(settings.name, { settings, keys: keysFor(settings) });
     const used = new Set([...kept.values()].map(({ keys }) => keys));
@@ -137,6 +138,14 @@ function checkIssuers(issuers: readonly IssuerSettings[]): void {
     const wrong = issuerProblems(settings).find(({ level }) => level === 'error');
     if (wrong !== undefined) throw invalid(settings.name, wrong.field, wrong.why);
   }
+}
+
+function warningsOf(issuers: readonly IssuerSettings[]): string[] {
+  return issuers.flatMap((settings) =>
+    issuerProblems(settings)
+      .filter(({ level }) => level === 'warning')
+      .map(({ field, why }) => `Issuer '${settings.name}' (${field}): ${why}`),
+  );
 }
 
 function invalid(name: string, field: string, why: string): PlumblineError {

@@ -15,7 +15,7 @@ export interface IssuerProblem {
 }
 
 const LONGEST_LIFETIME_MS = 25 * 60 * 60_000;
-const ISSUER_TEXT = /^[\x21-\x7e]{1,255}$/;
+const NAME_TEXT = /^[\x21-\x7e]{1,255}$/;
 /** Audiences that many receivers have in common, because the platform asks for them when nobody says otherwise. */
 const COMMON_AUDIENCES: readonly RegExp[] = [
   /^https:\/\/kubernetes\.default(\.svc(\.[\w.-]+)?)?$/,
@@ -40,7 +40,7 @@ function profileProblems(settings: IssuerSettings): IssuerProblem[] {
   const why = profileOf(profile).problem(settings);
   return [
     ...(why === undefined ? [] : [error(why.includes('audience') ? 'audiences' : 'issuer', why)]),
-    ...(ISSUER_TEXT.test(issuer) ? [] : [error('issuer', 'it is no printable text of at most 255 characters')]),
+    ...(NAME_TEXT.test(issuer) ? [] : [error('issuer', 'it is no printable text of at most 255 characters')]),
     ...(name === OWN_ISSUER || issuer === OWN_ISSUER ? [error('name', `'${OWN_ISSUER}' is the gateway itself`)] : []),
     ...(profile === 'oidc' && isAzure(issuer)
       ? [warning('profile', 'tokens of Azure are read as those of any issuer; take `entra` or `azure-pipelines`')]
@@ -67,6 +67,8 @@ function keyProblems(settings: IssuerSettings): IssuerProblem[] {
 
 function audienceProblems({ audiences, profile, sharedAudience, factsOnly }: IssuerSettings): IssuerProblem[] {
   if (audiences.length === 0) return [error('audiences', 'there is none')];
+  if (audiences.some((audience) => !NAME_TEXT.test(audience)))
+    return [error('audiences', 'one is no printable text without spaces of at most 255 characters')];
   if (factsOnly && profile !== 'azure-pipelines')
     return [error('factsOnly', 'only tokens of profile azure-pipelines are read as run facts')];
   if (sharedAudience || factsOnly) return [];

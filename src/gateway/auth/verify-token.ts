@@ -31,9 +31,15 @@ export function findIssuer<Entry extends IssuerEntry>(payload: JsonObject, entri
   const found = ofIssuer.filter(({ settings }) => isFor(settings, audiences));
   const [first] = found;
   if (first === undefined) throw refused('audience');
-  if (found.length === 1) return first;
-  const sub = payload['sub'];
-  return found.find(({ settings }) => hasPrefix(sub, profileOf(settings.profile).subjectPrefix)) ?? first;
+  return found.length === 1 ? first : bySubject(payload['sub'], found);
+}
+
+/** Never the first of several: what tells them apart is in the subject, or the token is nobody's. */
+function bySubject<Entry extends IssuerEntry>(sub: unknown, found: readonly Entry[]): Entry {
+  const prefixes = found.map(({ settings }) => profileOf(settings.profile).subjectPrefix);
+  const entry = found.find((_, index) => hasPrefix(sub, prefixes[index]));
+  if (entry === undefined) throw refused(prefixes.includes(undefined) ? 'audience' : 'subject');
+  return entry;
 }
 
 function isFor(settings: IssuerSettings, audiences: readonly string[]): boolean {

@@ -81,6 +81,14 @@ describe('tokens of one issuer at the door of another', () => {
     await assertRefused(authenticator, token(testIssuer('azure-connection'), swapped), 'kind');
   });
 
+  it('a token for the audiences of two entries is nobody’s', async () => {
+    const { settings } = testIssuer('oidc', { sharedAudience: true });
+    const second = { ...settings, name: 'second', audiences: ['https://second.example.com'] };
+    const authenticator = createAuthenticator([settings, second], collaborators());
+    const aud = [...settings.audiences, ...second.audiences];
+    await assertRefused(authenticator, token(testIssuer('oidc'), { aud }), 'audience');
+  });
+
   it('the subject decides between pipelines and connections of one organization', async () => {
     const authenticator = authenticatorOf('azure-connection-old', 'azure-pipelines');
     assert.equal((await authenticator.verify(token(testIssuer('azure-pipelines')))).profile, 'azure-pipelines');
