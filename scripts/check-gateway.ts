@@ -32,7 +32,16 @@ export async function checkGateway(check: GatewayCheck): Promise<boolean> {
     () => forged(gateway),
     async () => denied(gateway, await proof()),
     async () => pipelineRun(gateway, await proof()),
-    () => plumbline(program, 'audit', 'verify', join(gateway.files.state, 'audit')),
+    () => stopped(gateway),
+    () =>
+      plumbline(
+        program,
+        'audit',
+        'verify',
+        join(gateway.files.state, 'audit'),
+        '--checkpoints',
+        gateway.files.checkpoints,
+      ),
     () => plumbline(program, 'audit', 'report', join(gateway.files.state, 'audit')),
     () => withoutSecrets(gateway),
   ];
@@ -97,6 +106,12 @@ async function endOf({ url }: LocalGateway, id: string, proof: ProofHeaders): Pr
   const outcome = /^data: (.*"kind":"outcome".*)$/m.exec(await stream.text())?.[1];
   if (outcome === undefined) return `left ${stream.status} without an outcome`;
   return (JSON.parse(outcome) as { outcome: { state: string } }).outcome.state;
+}
+
+/** With its end it vouches for the whole log: verified is what nothing is added to. */
+async function stopped(gateway: LocalGateway): Promise<Seen> {
+  const status = await gateway.stop();
+  return { ok: status === 0, what: 'the gateway stops', saw: `exit status ${status}` };
 }
 
 async function plumbline(program: string, ...args: readonly string[]): Promise<Seen> {
