@@ -1,4 +1,3 @@
-import { TASK_STATES } from '#core/run.ts';
 import { PROBLEMS } from './problem.ts';
 
 const text = (description: string, maxLength = 255) => ({ type: 'string', minLength: 1, maxLength, description });
@@ -133,21 +132,17 @@ const issuedToken = {
 
 const graph = {
   $id: 'Graph',
-  ...object(
-    {
-      root: { type: 'string' },
-      nodes: {
-        type: 'array',
-        items: object({
-          id: { type: 'string' },
-          family: { type: 'string' },
-          dependsOn: { type: 'array', items: { type: 'string' } },
-          state: { enum: TASK_STATES },
-        }),
-      },
+  ...object({
+    root: { type: 'string' },
+    nodes: {
+      type: 'array',
+      items: object({
+        id: { type: 'string' },
+        family: { type: 'string' },
+        dependsOn: { type: 'array', items: { type: 'string' } },
+      }),
     },
-    ['nodes'],
-  ),
+  }),
 };
 
 const lineage = {

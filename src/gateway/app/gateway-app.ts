@@ -163,7 +163,9 @@ function measure(app: FastifyInstance, { metrics }: AppServices): void {
   app.addHook('onResponse', async (request, reply) => {
     const route = request.routeOptions.url ?? 'none';
     const { statusCode, elapsedTime } = reply;
-    request.log.info({ route, method: request.method, status: statusCode, ms: Math.round(elapsedTime) }, 'answered');
+    const { id: run } = (request.params ?? {}) as { readonly id?: string };
+    const facts = { route, run, method: request.method, status: statusCode, ms: Math.round(elapsedTime) };
+    request.log.info(facts, 'answered');
     if (request.routeOptions.config.stream !== true) {
       metrics.request(route, request.method, statusCode, elapsedTime / 1_000);
     }

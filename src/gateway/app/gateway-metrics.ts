@@ -7,8 +7,7 @@ const MAX_VALUES = 200;
 
 /** What is read when somebody scrapes. */
 export interface MetricSources {
-  /** Runs by state, and how many wait. */
-  readonly runs: () => Promise<Readonly<Record<string, number>>>;
+  readonly runs: () => Promise<{ readonly queued: number; readonly running: number }>;
   readonly issuersUnavailable: () => number;
 }
 
@@ -39,9 +38,8 @@ export class GatewayMetrics {
   readonly #slowWatchers = this.#counter('plumbline_slow_watchers_total', 'Streams that were closed: not read.', []);
   readonly #values = new Map<string, Set<string>>();
 
-  constructor(sources?: MetricSources) {
+  constructor() {
     collectDefaultMetrics({ register: this.registry });
-    if (sources) this.#observe(sources);
   }
 
   request(route: string, method: string, status: number, seconds: number): void {
@@ -75,6 +73,29 @@ export class GatewayMetrics {
     this.#slowWatchers.inc();
   }
 
+  /** What is looked up at each scrape. To be called once. */
+  observe({ runs, issuersUnavailable }: MetricSources): void {
+    new Gauge({
+      name: 'plumbline_runs',
+      help: 'Runs that wait and runs that go on.',
+      labelNames: ['state'],
+      ...this.#prefix,
+      async collect() {
+        const { queued, running } = await runs();
+        this.set({ state: 'queued' }, queued);
+        this.set({ state: 'running' }, running);
+      },
+    });
+    new Gauge({
+      name: 'plumbline_issuers_unavailable',
+      help: 'Issuers without keys to verify with.',
+      ...this.#prefix,
+      collect() {
+        this.set(issuersUnavailable());
+      },
+    });
+  }
+
   #counter<Label extends string>(name: string, help: string, labelNames: readonly Label[]): Counter<Label> {
     return new Counter({ name, help, labelNames: [...labelNames], ...this.#prefix });
   }
@@ -87,26 +108,5 @@ export class GatewayMetrics {
     if (known.size >= MAX_VALUES) return 'other';
     known.add(value);
     return value;
-  }
-
-  #observe({ runs, issuersUnavailable }: MetricSources): void {
-    new Gauge({
-      name: 'plumbline_runs',
-      help: 'Runs that are kept, by state.',
-      labelNames: ['state'],
-      ...this.#prefix,
-      async collect() {
-        this.reset();
-        for (const [state, count] of Object.entries(await runs())) this.set({ state }, count);
-      },
-    });
-    new Gauge({
-      name: 'plumbline_issuers_unavailable',
-      help: 'Issuers without keys to verify with.',
-      ...this.#prefix,
-      collect() {
-        this.set(issuersUnavailable());
-      },
-    });
   }
 }

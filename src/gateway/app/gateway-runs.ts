@@ -1,5 +1,7 @@
-import type { RunState, RunUpdate, TaskRecord } from '#core/run.ts';
+import type { TaskGraph } from '#core/graph.ts';
+import type { RunState, RunUpdate } from '#core/run.ts';
 import type { CancelReason } from '#engines/engine.ts';
+import type { Lineage } from '#lineage/describe-lineage.ts';
 import type { Caller } from '../auth/caller.ts';
 import type { OutputPart, OutputRange } from '../launch/launcher.ts';
 import type { RunRecord, RunSpecification } from '../runs/run-record.ts';
@@ -56,8 +58,10 @@ export interface GatewayRuns {
     id: string,
     reason: CancelReason,
   ): Promise<{ readonly answer: 'stopped' | 'requested'; readonly run: RunRecord }>;
-  /** What is known of each task of its last attempt, in the order in which they were first told. */
-  tasks(id: string): Promise<readonly TaskRecord[]>;
-  /** Of the last attempt; nothing while it waits. */
+  /** The tasks as far as they are known; `undefined` while there is no root. @throws {PlumblineError} `ERR_RUN_UNKNOWN` */
+  graph(caller: Caller, id: string): Promise<TaskGraph | undefined>;
+  /** The OpenLineage events; `undefined` until it has ended. @throws {PlumblineError} `ERR_RUN_UNKNOWN` */
+  lineage(caller: Caller, id: string): Promise<Lineage | undefined>;
+  /** Of the last attempt, nothing while it waits. Commands to an agent are without effect, and every byte keeps its place. */
   output(id: string, range: OutputRange): Promise<OutputPart>;
 }

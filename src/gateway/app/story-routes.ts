@@ -1,14 +1,11 @@
 import { Readable } from 'node:stream';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import type { RunOutcome } from '#core/run.ts';
 import type { RunRecord } from '../runs/run-record.ts';
 import { byteRange } from './byte-range.ts';
+import { outputChunks } from './output-chunks.ts';
 import { Problem } from './problem.ts';
 import { callerOf, idOf, type RouteContext } from './route-context.ts';
 import { answers, bytes, json, RUN_PARAMS } from './route-schema.ts';
-import { runGraph } from './run-graph.ts';
-import { runLineage } from './run-lineage.ts';
-import { safeOutput } from './safe-output.ts';
 
 /** What a run left: its output, its graph, its lineage. */
 export function addStoryRoutes(app: FastifyInstance, context: RouteContext): void {
@@ -62,7 +59,7 @@ async function sendLogs(
       ...(range !== undefined && { 'content-range': `bytes ${start}-${end - 1}/${total}` }),
       ...(droppedBytes > 0 && { 'plumbline-dropped-bytes': droppedBytes }),
     })
-    .send(Readable.from(safeOutput(read, { start, end }), { objectMode: false }));
+    .send(Readable.from(outputChunks(read, { start, end }), { objectMode: false }));
 }
 
 function addGraph(app: FastifyInstance, context: RouteContext): void {
@@ -76,15 +73,15 @@ function addGraph(app: FastifyInstance, context: RouteContext): void {
     },
     handler: async (request, reply) => {
       const run = await reading(request, context);
-      const tasks = await context.services.runs.tasks(run.id);
-      if (tasks.length === 0) throw new Problem('graph-unknown', 'The run has told of no task yet, or never did');
-      return reply.header('cache-control', 'no-store').send(runGraph(tasks, run.outcome?.rootTaskId));
+      const graph = await context.services.runs.graph(callerOf(request), run.id);
+      if (graph === undefined) throw new Problem('graph-unknown', 'The run has told of no root task yet, or never did');
+      const { root, nodes } = graph;
+      return reply.header('cache-control', 'no-store').send({ root, nodes: [...nodes.values()] });
     },
   });
 }
 
 function addLineage(app: FastifyInstance, context: RouteContext): void {
-  const namespace = `plumbline://${URL.parse(context.linkBase)?.host ?? 'gateway'}`;
   app.get('/v1/runs/:id/lineage', {
     schema: {
       tags: ['runs'],
@@ -95,11 +92,10 @@ function addLineage(app: FastifyInstance, context: RouteContext): void {
     },
     handler: async (request, reply) => {
       const run = await reading(request, context);
-      if (run.outcome === undefined)
-        throw new Problem('run-not-ended', 'The run goes on: its lineage is told at its end');
-      const tasks = await context.services.runs.tasks(run.id);
-      const lineage = runLineage(run, run.outcome as RunOutcome, tasks, namespace);
-      return reply.header('cache-control', 'no-store').send(lineage);
+      const lineage = await context.services.runs.lineage(callerOf(request), run.id);
+      if (lineage === undefined) throw new Problem('run-not-ended', 'The run goes on: its lineage is told at its end');
+      const { events, omittedDatasets } = lineage;
+      return reply.header('cache-control', 'no-store').send({ events, omittedDatasets });
     },
   });
 }

@@ -62,7 +62,9 @@ export const GATEWAY_CONFIG_SCHEMA = {
     stateDirectory: text('Store, keys, audit and bundles. Owned by the gateway, mode 0700. Relative to this file.'),
     runsDirectory: text('One folder for each attempt of a run. Outside of stateDirectory. Relative to this file.'),
     policyFile: text('Who may run what. Read again when it changes. Relative to this file.'),
-    luigid: text('URL of the luigid beside the gateway, for roles that name no scheduler. Without user info.'),
+    luigid: text(
+      'URL of the luigid beside the gateway, for roles that name no scheduler; without it they run with the local one of Luigi. No user info.',
+    ),
     isolation: {
       enum: ['users', 'none'],
       default: 'users',

@@ -28,7 +28,7 @@ export interface GatewayConfig {
   readonly stateDirectory: string;
   readonly runsDirectory: string;
   readonly policyFile: string;
-  /** URL of the luigid beside the gateway; absent: every role names its scheduler. */
+  /** URL of the luigid beside the gateway; absent: a role that names no scheduler has the local one of Luigi. */
   readonly luigid?: string | undefined;
   readonly isolation: 'users' | 'none';
   readonly limits: {

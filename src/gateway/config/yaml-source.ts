@@ -72,6 +72,7 @@ export class YamlSource {
       },
       Collection: (_, node, path) => {
         decorated(node);
+        for (const again of repeatedKeys(node)) complain(startOf(again), 'a key is given twice');
         if (path.length <= 2 * MAX_DEPTH) return undefined;
         complain(node.range?.[0], 'it is nested too deep');
         return visit.BREAK;
@@ -137,7 +138,7 @@ function startOf(node: unknown): number | undefined {
 }
 
 function parsed(text: string, lineCounter: LineCounter): Document {
-  const options = { lineCounter, prettyErrors: false, merge: false, uniqueKeys: true, strict: true } as const;
+  const options = { lineCounter, prettyErrors: false, merge: false, uniqueKeys: false, strict: true } as const;
   try {
     return parseDocument(text, { ...options, version: '1.2', schema: 'core' });
   } catch (error) {
@@ -145,6 +146,20 @@ function parsed(text: string, lineCounter: LineCounter): Document {
     if (!(error instanceof RangeError)) throw error;
     return parseDocument('{]', options);
   }
+}
+
+/** The parser compares each key with each other one, which takes minutes for a large map. */
+function repeatedKeys(node: unknown): readonly unknown[] {
+  if (!isMap(node)) return [];
+  const seen = new Set<string>();
+  return node.items.flatMap(({ key }) => {
+    const name = isScalar(key) ? String(key.value) : undefined;
+    if (name === undefined || !seen.has(name)) {
+      if (name !== undefined) seen.add(name);
+      return [];
+    }
+    return [key];
+  });
 }
 
 function keyProblem(key: unknown): string | undefined {
@@ -159,7 +174,6 @@ function isJsonScalar(value: unknown): boolean {
 
 /** The parser's own messages may quote the text. */
 const SYNTAX: Readonly<Record<string, string>> = {
-  DUPLICATE_KEY: 'a key is given twice',
   MULTIPLE_DOCS: 'there is more than one document',
   TAG_RESOLVE_FAILED: 'tags are not allowed',
   RESOURCE_EXHAUSTION: 'it is nested too deep',

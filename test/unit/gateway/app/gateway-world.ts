@@ -106,10 +106,16 @@ export class MemoryRuns implements GatewayRuns {
     return { answer: 'stopped' as const, run };
   }
 
-  async tasks(id: string): Promise<readonly TaskRecord[]> {
-    const tasks = new Map<string, TaskRecord>();
-    for (const { update } of this.#run(id).updates) if (update.kind === 'task') tasks.set(update.task.id, update.task);
-    return [...tasks.values()];
+  async graph(caller: Caller, id: string) {
+    await this.read(caller, id);
+    const tasks = this.#run(id).updates.flatMap(({ update }) => (update.kind === 'task' ? [update.task] : []));
+    const nodes = new Map(tasks.map((task) => [task.id, task]));
+    return nodes.size === 0 ? undefined : { root: [...nodes.keys()][0] as string, nodes };
+  }
+
+  async lineage(caller: Caller, id: string) {
+    const { outcome } = await this.read(caller, id);
+    return outcome && { namespace: 'n', stepRunId: 's', workflowRunId: 'w', events: [], omittedDatasets: 0 };
   }
 
   async output(id: string, { start, end }: { readonly start: number; readonly end?: number | undefined }) {

@@ -1,0 +1,18 @@
+import type { Policy } from '../policy/policy.ts';
+import type { GatewayMetrics } from './gateway-metrics.ts';
+
+/** The policy, with every decision counted. */
+export function countedPolicy(policy: Policy, metrics: Pick<GatewayMetrics, 'decided'>): Policy {
+  const { sha256, issuers, roles, legacy } = policy;
+  return {
+    sha256,
+    issuers,
+    roles,
+    legacy,
+    decide: (wanted, now) => {
+      const decision = policy.decide(wanted, now);
+      metrics.decided(decision);
+      return decision;
+    },
+  };
+}
