@@ -3,7 +3,7 @@ import { Ajv2020 } from 'ajv/dist/2020.js';
 import { PlumblineError } from '#core/errors.ts';
 import { neutralise } from '#core/neutralise.ts';
 import { oneLine } from '#core/task-name.ts';
-import { type FileProblem, formatProblems, YamlSource } from '../config/yaml-source.ts';
+import { type FieldPath, type FileProblem, formatProblems, YamlSource } from '../config/yaml-source.ts';
 import { checkDocument } from './check-document.ts';
 import { compilePolicy } from './compile-policy.ts';
 import schema from './gateway-policy.schema.json' with { type: 'json' };
@@ -13,6 +13,12 @@ import { type Place, schemaProblems } from './schema-problems.ts';
 
 /** Larger is no policy that a person has read. */
 export const MAX_POLICY_BYTES = 1_048_576;
+/** From here on the parser would take seconds for some texts that were never meant to be a policy. */
+const LARGE_BYTES = 65_536;
+/** Of one list or map: no part of a policy has more, and whoever tells everything that is wrong would tell for minutes. */
+const MAX_ENTRIES = 1_000;
+/** The parser takes long for what is only brackets. */
+const MAX_BRACKETS = 500;
 const MAX_PROBLEMS = 100;
 const MAX_FIELD = 200;
 
@@ -43,6 +49,9 @@ export function parsePolicy(source: string | Uint8Array, file: string): ParsedPo
   const text = decoded(bytes);
   if (text === undefined) return { problems: [wholeFile(file, 'is not UTF-8')] };
   if (bytes.length > MAX_POLICY_BYTES) return { problems: [wholeFile(file, 'is larger than 1 MiB')] };
+  if (bytes.length > LARGE_BYTES && !text.includes('apiVersion'))
+    return { problems: [wholeFile(file, 'is no policy')] };
+  if (deepestBracket(text) > MAX_BRACKETS) return { problems: [wholeFile(file, 'is nested too deep')] };
   return parsed(new YamlSource(file, text), createHash('sha256').update(bytes).digest('hex'));
 }
 
@@ -65,13 +74,35 @@ function parsed(source: YamlSource, sha256: string): ParsedPolicy {
   if (source.problems.length > 0) return { problems: ordered(source.problems) };
   const place: Place = (path, message, at) => source.problemAt(path, message, at);
   const document: unknown = source.value;
+  const [long] = longLists(document, []);
+  if (long !== undefined) return { problems: ordered([place(long, `has more than ${MAX_ENTRIES} entries`)]) };
   if (!validate(document)) {
-    const errors = (validate.errors ?? []).slice(0, 4 * MAX_PROBLEMS);
-    return { problems: ordered(schemaProblems(source, place, errors)) };
+    const problems = schemaProblems(source, place, (validate.errors ?? []).slice(0, 4 * MAX_PROBLEMS));
+    return {
+      problems: problems.length > 0 ? ordered(problems) : [wholeFile(source.file, 'has not the shape of a policy')],
+    };
   }
   const problems = checkDocument(document, place);
   if (problems.length > 0) return { problems: ordered(problems) };
   return { policy: compilePolicy(document, sha256, source.file, place) };
+}
+
+function longLists(value: unknown, path: FieldPath): FieldPath[] {
+  if (typeof value !== 'object' || value === null) return [];
+  const entries = Object.entries(value);
+  if (entries.length > MAX_ENTRIES) return [path];
+  const isList = Array.isArray(value);
+  return entries.flatMap(([key, inner]) => longLists(inner, [...path, isList ? Number(key) : key]));
+}
+
+function deepestBracket(text: string): number {
+  let [depth, deepest] = [0, 0];
+  for (const character of text) {
+    if (character === '[' || character === '{') depth += 1;
+    else if ((character === ']' || character === '}') && depth > 0) depth -= 1;
+    deepest = Math.max(deepest, depth);
+  }
+  return deepest;
 }
 
 function decoded(bytes: Uint8Array): string | undefined {

@@ -25,10 +25,10 @@ export function schemaProblems(source: YamlSource, place: Place, errors: readonl
 }
 
 /** `undefined` for an error that another one tells better. */
-function inWords({ keyword, params, schema, schemaPath, parentSchema, propertyName }: ErrorObject): string | undefined {
+function inWords({ keyword, params, schema, parentSchema, propertyName }: ErrorObject): string | undefined {
   const { description } = (parentSchema ?? {}) as { description?: string };
   // Which operator a condition lacks is told by the `oneOf` around it, why a name is none by `propertyNames`.
-  if (/\/oneOf\/\d+\/required$/.test(schemaPath) || propertyName !== undefined) return undefined;
+  if (isBranch(parentSchema) || propertyName !== undefined) return undefined;
   switch (keyword) {
     case 'additionalProperties':
       return `unknown key; known are ${Object.keys((parentSchema as { properties?: object }).properties ?? {}).join(', ')}`;
@@ -51,6 +51,11 @@ function inWords({ keyword, params, schema, schemaPath, parentSchema, propertyNa
     default:
       return keyword === 'pattern' && description ? `must be ${description}` : limit(keyword, schema, description);
   }
+}
+
+/** `{required: [operator]}`, a branch of the choice between operators. */
+function isBranch(parentSchema: unknown): boolean {
+  return JSON.stringify(Object.keys(parentSchema ?? {})) === '["required"]';
 }
 
 function limit(keyword: string, schema: unknown, description: string | undefined): string {
