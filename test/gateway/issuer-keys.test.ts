@@ -242,6 +242,28 @@ describe('keys of issuers', () => {
     }
   });
 
+  it('whoever runs it is told once that an issuer is away, and once that it is back', async () => {
+    const told: string[] = [];
+    const http = createHttp({ skipVerification: false });
+    const log = { info: (line: string) => void told.push(line), debug: () => {} };
+    server.jwks = (_, response) => response.writeHead(500).end('canary');
+    const authenticator = createAuthenticator([server.settings], { http, clock, log });
+    open.push(authenticator);
+    for (let failures = 1; failures <= 3; failures++) {
+      await refreshed(failures);
+      await idle();
+      clock.move(60_000);
+    }
+    server.jwks = undefined;
+    await refreshed(4);
+    await idle();
+    clock.move(60_000);
+    await eventually(() => health(authenticator).keys === 'fresh', 'fresh keys');
+    assert.equal(told.length, 2, told.join('\n'));
+    assert.match(told[0] ?? '', /^Keys of issuer 'one' could not be fetched: '.*\/keys' answered HTTP 500$/);
+    assert.match(told[1] ?? '', /^Keys of issuer 'one' were fetched again$/);
+  });
+
   it('a key that nobody knows is no wrong key while its issuer cannot be asked', async () => {
     const authenticator = authenticate([server.settings]);
     await authenticator.verify(fresh());

@@ -355,6 +355,7 @@ const CLAIMS: readonly HostileToken[] = [
     'iss of 300 characters': withClaims({ iss: `https://${'a'.repeat(300)}` }),
     'another claim with a line break': withClaims({ name: 'a\r\nb' }),
     'another claim of 1,025 characters': withClaims({ name: 'n'.repeat(1_025) }),
+    'another claim with invisible tags': withClaims({ name: 'a\u{e0061}\u{e0062}' }),
     'a line break deep inside': withClaims({ a: [{ b: 'x\ny' }] }),
     'a claim whose name holds a line break': withClaims({ 'a\nb': 1 }),
     'a claim whose name is written backwards': withClaims({ '\u202eadmin': 1 }),

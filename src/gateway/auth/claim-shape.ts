@@ -16,8 +16,9 @@ const LONGEST_ID = 255;
 const LONGEST_TEXT = 1_024;
 const MOST_AUDIENCES = 16;
 
-/** Control characters, line ends, directions and byte order marks; half a surrogate pair. */
-const UNCLEAN = /[\p{Cc}\p{Surrogate}\p{Zl}\p{Zp}\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]/u;
+/** Control characters, line ends, directions, byte order marks and invisible tags; half a surrogate pair. */
+const UNCLEAN =
+  /[\p{Cc}\p{Surrogate}\p{Zl}\p{Zp}\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff\ufff9-\ufffb\u{e0000}-\u{e007f}]/u;
 /** In what names somebody, no invisible character and no space but the plain one either. */
 const UNCLEAN_ID = /[\p{Cc}\p{Cf}\p{Surrogate}\p{Co}\p{Cn}\p{Zl}\p{Zp}]|(?! )\p{Zs}/u;
 
