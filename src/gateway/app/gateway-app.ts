@@ -8,7 +8,7 @@ import ajvFormats from 'ajv-formats';
 import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify';
 import { AccessRecorder } from './access-recorder.ts';
 import { answerProblems, problemOf, sendProblem } from './answer-problems.ts';
-import { API_SCHEMAS } from './api-schemas.ts';
+import { API_SCHEMAS, RUN_ID } from './api-schemas.ts';
 import type { AppServices } from './app-services.ts';
 import { addBundleRoute } from './bundle-route.ts';
 import './fastify-request.ts';
@@ -40,7 +40,8 @@ export interface GatewayApp {
   endStreams(): void;
 }
 
-/** Times over which the gateway is asked for less. */
+const IS_RUN_ID = new RegExp(RUN_ID);
+/** An event loop that is later than this takes nothing on. */
 const MAX_LOOP_DELAY_MS = 1_000;
 
 /** The API of the gateway, not listening yet. Everything that it stands on is in `services`. */
@@ -163,7 +164,9 @@ function measure(app: FastifyInstance, { metrics }: AppServices): void {
   app.addHook('onResponse', async (request, reply) => {
     const route = request.routeOptions.url ?? 'none';
     const { statusCode, elapsedTime } = reply;
-    const { id: run } = (request.params ?? {}) as { readonly id?: string };
+    const { id = '' } = (request.params ?? {}) as { readonly id?: string };
+    // A path may hold anything, also what somebody put there by mistake.
+    const run = IS_RUN_ID.test(id) ? id : undefined;
     const facts = { route, run, method: request.method, status: statusCode, ms: Math.round(elapsedTime) };
     request.log.info(facts, 'answered');
     if (request.routeOptions.config.stream !== true) {

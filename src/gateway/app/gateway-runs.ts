@@ -62,6 +62,6 @@ export interface GatewayRuns {
   graph(caller: Caller, id: string): Promise<TaskGraph | undefined>;
   /** The OpenLineage events; `undefined` until it has ended. @throws {PlumblineError} `ERR_RUN_UNKNOWN` */
   lineage(caller: Caller, id: string): Promise<Lineage | undefined>;
-  /** Of the last attempt, nothing while it waits. Commands to an agent are without effect, and every byte keeps its place. */
+  /** Of the last attempt, as it was written; nothing while it waits. */
   output(id: string, range: OutputRange): Promise<OutputPart>;
 }

@@ -2,10 +2,10 @@ import { Readable } from 'node:stream';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { RunRecord } from '../runs/run-record.ts';
 import { byteRange } from './byte-range.ts';
-import { outputChunks } from './output-chunks.ts';
 import { Problem } from './problem.ts';
 import { callerOf, idOf, type RouteContext } from './route-context.ts';
 import { answers, bytes, json, RUN_PARAMS } from './route-schema.ts';
+import { safeOutput } from './safe-output.ts';
 
 /** What a run left: its output, its graph, its lineage. */
 export function addStoryRoutes(app: FastifyInstance, context: RouteContext): void {
@@ -59,7 +59,7 @@ async function sendLogs(
       ...(range !== undefined && { 'content-range': `bytes ${start}-${end - 1}/${total}` }),
       ...(droppedBytes > 0 && { 'plumbline-dropped-bytes': droppedBytes }),
     })
-    .send(Readable.from(outputChunks(read, { start, end }), { objectMode: false }));
+    .send(Readable.from(safeOutput(read, { start, end }), { objectMode: false }));
 }
 
 function addGraph(app: FastifyInstance, context: RouteContext): void {
