@@ -53,6 +53,26 @@ export function cloudOf(connection: ServiceConnection): Cloud {
   return cloud;
 }
 
+/**
+ * The cloud of an authority as `AZURE_AUTHORITY_HOST` names it, with or without `https://`; the public one when there is none.
+ *
+ * @throws {PlumblineError} `ERR_IDENTITY_HOST_NOT_ALLOWED` for what is no cloud's authority: tokens would be asked there
+ */
+export function cloudOfAuthorityHost(authority: string | undefined): Cloud {
+  const given = authority?.trim() || 'login.microsoftonline.com';
+  const host = given
+    .replace(/^https:\/\//i, '')
+    .replace(/\/$/, '')
+    .toLowerCase();
+  const cloud = CLOUDS.find(({ name }) => name === AUTHORITIES[host]);
+  if (cloud !== undefined) return cloud;
+  throw new PlumblineError(
+    'ERR_IDENTITY_HOST_NOT_ALLOWED',
+    `Will not ask '${given}' for tokens: it is not Entra ID of a cloud that we know`,
+    { remedy: 'Correct or remove AZURE_AUTHORITY_HOST.', details: { authority: given } },
+  );
+}
+
 function cloudOfAuthority(authority: string, connection: ServiceConnection): string {
   const url = URL.canParse(authority) ? new URL(authority) : undefined;
   const cloud = url?.protocol === 'https:' && url.port === '' ? AUTHORITIES[url.hostname] : undefined;

@@ -4,10 +4,10 @@ import { PlumblineError } from '#core/errors.ts';
 import { Secret } from '#core/secret.ts';
 import { azureHttpClient } from '#http/azure-http-client.ts';
 import type { Http } from '#http/http.ts';
-import type { ConnectionIdentity } from '#identity/connection-identity.ts';
 import type { SecretReference } from './secret-reference.ts';
 import { vaultCredential } from './vault-credential.ts';
 import { asVaultAnswer, type VaultAnswer, vaultError } from './vault-error.ts';
+import type { VaultReader } from './vault-reader.ts';
 
 /** A secret that was read. Everything but `value` may be shown. */
 export interface VaultSecret {
@@ -33,7 +33,7 @@ export interface KeyVault {
 export interface KeyVaultOptions {
   /** From `vaultAddress`. */
   readonly address: string;
-  readonly identity: ConnectionIdentity;
+  readonly identity: VaultReader;
   readonly http: Http;
   readonly mask: (secret: Secret) => void;
   readonly clock?: Clock | undefined;

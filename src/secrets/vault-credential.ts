@@ -1,5 +1,5 @@
 import { PlumblineError } from '#core/errors.ts';
-import type { ConnectionIdentity } from '#identity/connection-identity.ts';
+import { signerName, type VaultReader } from './vault-reader.ts';
 
 /** The part of Azure Core's `TokenCredential` that a vault's client uses. */
 interface VaultCredential {
@@ -9,8 +9,8 @@ interface VaultCredential {
   ): Promise<{ token: string; expiresOnTimestamp: number }>;
 }
 
-/** The connection's identity for a vault's client. The vault says which tenant it trusts; another one cannot sign in there. */
-export function vaultCredential(identity: ConnectionIdentity, address: string): VaultCredential {
+/** Who reads, for a vault's client. The vault says which tenant it trusts; another one cannot sign in there. */
+export function vaultCredential(identity: VaultReader, address: string): VaultCredential {
   return {
     getToken: async (scopes, options) => {
       checkTenant(identity, address, options?.tenantId);
@@ -20,15 +20,12 @@ export function vaultCredential(identity: ConnectionIdentity, address: string): 
   };
 }
 
-function checkTenant(
-  { tenantId, connectionId }: ConnectionIdentity,
-  address: string,
-  wanted: string | undefined,
-): void {
+function checkTenant(identity: VaultReader, address: string, wanted: string | undefined): void {
+  const { tenantId } = identity;
   if (wanted === undefined || tenantId === undefined || wanted.toLowerCase() === tenantId.toLowerCase()) return;
   throw new PlumblineError(
     'ERR_SECRET_FORBIDDEN',
-    `Cannot read from ${address}: it trusts tenant ${wanted}, service connection ${connectionId} signs in to tenant ${tenantId}`,
+    `Cannot read from ${address}: it trusts tenant ${wanted}, ${signerName(identity)} signs in to tenant ${tenantId}`,
     {
       remedy:
         "Use a connection of the vault's tenant, and check the name of the vault: names are shared by all tenants.",

@@ -1,6 +1,6 @@
 import { type ErrorCode, PlumblineError } from '#core/errors.ts';
-import type { ConnectionIdentity } from '#identity/connection-identity.ts';
 import type { SecretReference } from './secret-reference.ts';
+import { readerName, type VaultReader } from './vault-reader.ts';
 
 /** What a vault said in its error document: `{error: {code, message, innererror: {code}}}`. */
 export interface VaultAnswer {
@@ -13,7 +13,7 @@ export interface VaultAnswer {
 interface Attempt {
   readonly address: string;
   readonly reference: SecretReference;
-  readonly identity: ConnectionIdentity;
+  readonly identity: VaultReader;
 }
 
 interface Verdict {
@@ -96,10 +96,7 @@ function unauthorized(message: string, { identity }: Attempt): Verdict {
  */
 function forbidden({ innerCode, message = '' }: VaultAnswer, { reference, identity }: Attempt): Verdict {
   const is = (code: string, words: RegExp) => innerCode === code || (innerCode === undefined && words.test(message));
-  const who =
-    identity.clientId === undefined
-      ? 'the managed identity of the agent'
-      : `client ${identity.clientId} of service connection ${identity.connectionId}`;
+  const who = readerName(identity);
   if (is('SecretDisabled', /disabled secret/i)) {
     const remedy = `Enable it, or name an enabled version as '${reference.name}/<version>'.`;
     return { code: 'ERR_SECRET_DISABLED', why: 'it is disabled', remedy };
