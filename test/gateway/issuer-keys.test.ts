@@ -9,6 +9,7 @@ import { assertRefused } from '../support/assert-refused.ts';
 import { eventually } from '../support/eventually.ts';
 import { type HandClock, handClock } from '../support/hand-clock.ts';
 import { type KeyServer, startKeyServer } from '../support/key-server.ts';
+import { randomNumbers, SOAK_SEED } from '../support/soak.ts';
 import { type Claims, testKey } from '../support/test-issuer.ts';
 import { NOW } from '../support/test-issuers.ts';
 
@@ -287,6 +288,47 @@ describe('keys of issuers', () => {
     await assertRefused(authenticator, text, 'issuer');
     authenticator.configure([{ ...server.settings, maxLifetimeMs: MINUTE }]);
     await assertRefused(authenticator, text, 'lifetime');
+  });
+
+  it('three hundred changes of keys, outages and times: nothing wrong is accepted, nothing good refused', async () => {
+    const random = randomNumbers(SOAK_SEED);
+    const pick = <Value>(values: readonly Value[]) => values[Math.floor(random() * values.length)] as Value;
+    const keys = ['a', 'b', 'c', 'd'].map((kid) => testKey('RS256', kid));
+    const stranger = testKey('RS256', 'a');
+    const names = () => new Set(server.keys.map(({ kid }) => String(kid)));
+    let fetched = new Set<string>();
+    let fetchedAt = clock.now();
+    let away = false;
+    server.keys = keys.slice(0, 2).map(({ jwk }) => jwk as Claims);
+    server.jwks = (_, response) => {
+      if (away) return response.writeHead(503).end();
+      // No keys at all count as a failure.
+      if (server.keys.length > 0) [fetched, fetchedAt] = [names(), clock.now()];
+      return response.end(JSON.stringify({ keys: server.keys }));
+    };
+    const authenticator = authenticate([server.settings]);
+    await authenticator.verify(fresh(keys[0]));
+    const changes = [
+      () => (server.keys = keys.filter(() => random() < 0.5).map(({ jwk }) => jwk as Claims)),
+      () => (away = random() < 0.5),
+      () => clock.move(pick([1, 1_000, 15_000, 10 * MINUTE, HOUR, 8 * HOUR])),
+    ];
+    for (let step = 0; step < 300; step++) {
+      await idle();
+      pick(changes)();
+      await idle();
+      const key = pick(keys);
+      const isServed = clock.now() - fetchedAt < 24 * HOUR;
+      const [known, published] = [fetched.has(key.kid) && isServed, names().has(key.kid)];
+      const accepted = await authenticator.verify(fresh(key)).then(
+        () => true,
+        () => false,
+      );
+      const state = JSON.stringify({ seed: SOAK_SEED, step, kid: key.kid, known, published, isServed, away });
+      if (known) assert.ok(accepted, state);
+      if (!known && (!published || away)) assert.ok(!accepted, state);
+      await assert.rejects(authenticator.verify(fresh(stranger)), state);
+    }
   });
 
   it('nothing is fetched any more after it was closed', async () => {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
+import { jwtVerify } from 'jose';
 import { PlumblineError } from '#core/errors.ts';
 import type { Authenticator } from '#gateway/auth/authenticator.ts';
 import { REFUSALS } from '#gateway/auth/token-refused.ts';
@@ -99,6 +100,15 @@ export async function checkStrange(
   assert.ok(issuer.settings.audiences.includes(verified.audience));
   assert.ok(verified.subject.length > 0 && verified.subject.length <= 600);
   assert.ok(verified.expiresAt > issuer.now && verified.expiresAt <= issuer.now + 26 * 60 * 60_000);
+  // Never weaker than what a library checks by itself.
+  await jwtVerify(text, issuer.key.publicKey, {
+    issuer: issuer.settings.issuer,
+    audience: [...issuer.settings.audiences],
+    algorithms: [...issuer.settings.algorithms],
+    requiredClaims: ['exp', 'iat', 'sub'],
+    clockTolerance: 30,
+    currentDate: new Date(issuer.now),
+  });
   for (const fact of Object.values(verified.signed)) assert.match(typeof fact, /^(string|boolean)$/);
 }
 
