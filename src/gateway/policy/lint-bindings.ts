@@ -63,7 +63,9 @@ export const azureUnpinned: LintRule = (parts) =>
       run === undefined
         ? 'Name the issuer of the pipeline tokens as `runFactsIssuer` and add conditions on them with `runFacts: true`.'
         : `Add conditions on ${missing.join(', ')}.`;
-    return [{ rule: 'azure-unpinned', severity: 'high', path: [...path, 'match'], message, remedy }];
+    // Without run facts no step of a pipeline gets in, which always brings them.
+    const severity = run === undefined && isWorkload(tokens) ? 'medium' : 'high';
+    return [{ rule: 'azure-unpinned', severity, path: [...path, 'match'], message, remedy }];
   });
 
 /** A shared issuer: a claim says whose of its users it is. */
@@ -150,6 +152,12 @@ export const reportMode: LintRule = (parts) =>
     const remedy = 'Set `mode: enforce` when the audit shows no refusal that is not wanted.';
     return [{ rule: 'report-mode', severity: 'low', path, message, remedy }];
   });
+
+/** One application or managed identity and no other. */
+function isWorkload([token]: readonly BoundToken[]): boolean {
+  const pinned = token === undefined ? new Set() : pinnedClaims(token);
+  return ['oid', 'sub', 'azp', 'appid'].some((claim) => pinned.has(claim));
+}
 
 function isRestricted(token: BoundToken): boolean {
   const pinned = pinnedClaims(token);
