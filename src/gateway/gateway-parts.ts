@@ -1,9 +1,9 @@
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import type { Clock } from '#core/clock.ts';
-import { PlumblineError } from '#core/errors.ts';
 import type { JsonValue } from '#core/json.ts';
 import { createHttp, type Http } from '#http/http.ts';
+import { machineIdentity } from '#identity/machine-identity.ts';
 import type { AppServices } from './app/app-services.ts';
 import { countedAudit } from './app/counted-audit.ts';
 import { countedPolicy } from './app/counted-policy.ts';
@@ -30,6 +30,7 @@ import { PolicyFile } from './policy/policy-file.ts';
 import type { SecretReader } from './runs/run-collaborators.ts';
 import { RunService } from './runs/run-service.ts';
 import { RunStore } from './runs/run-store.ts';
+import { vaultSecrets } from './secrets/vault-secrets.ts';
 import { Store } from './store/store.ts';
 import { StoredTokenLedger } from './store/stored-token-ledger.ts';
 
@@ -223,7 +224,7 @@ function wordsTo(log: Logger): { info(message: string): void; debug(message: str
 }
 
 async function startRuns(
-  { config, options, audit, store, metrics, closers }: Ground,
+  { config, options, http, audit, store, metrics, closers }: Ground,
   launcher: Launcher,
   policyFile: PolicyFile,
   bundles: BundleStore,
@@ -238,7 +239,7 @@ async function startRuns(
     audit,
     policy: () => countedPolicy(policyFile.policy, metrics),
     code: codePreparer({ folders, bundles, isolation: launcher.isolation }),
-    secrets: noSecrets,
+    secrets: vaultReader(config, { http, clock, log }),
     limits: { runs: atOnce, queued },
     scheduler: config.luigid ?? 'local',
     keepEndedMs: config.retention.runsMs,
@@ -247,6 +248,15 @@ async function startRuns(
   });
   closers.push(() => runs.close());
   return runs;
+}
+
+function vaultReader(
+  config: GatewayConfig,
+  { http, clock, log }: { readonly http: Http; readonly clock: Clock; readonly log: Logger },
+): SecretReader {
+  // Nothing of the gateway prints a token: a Secret shows itself as asterisks.
+  const identity = machineIdentity(config.identity, { http, clock, mask: () => {} });
+  return vaultSecrets({ identity, http, clock, warn: (message) => log.warn({ room: 'secrets' }, message) });
 }
 
 const SWEEP_EVERY_MS = 3_600_000;
@@ -281,10 +291,3 @@ function apiRuns(runs: RunService, store: Store): GatewayRuns {
 function unavailable(authenticator: Authenticator): number {
   return authenticator.health().filter(({ keys }) => keys === 'unavailable').length;
 }
-
-const noSecrets: SecretReader = {
-  read: async (grants) => {
-    if (grants.length === 0) return [];
-    throw new PlumblineError('ERR_SECRET_FORBIDDEN', 'This gateway reads no secrets');
-  },
-};
