@@ -4,8 +4,14 @@ import { endOfRun } from './end-of-run.ts';
 import type { Figure } from './figure.ts';
 import { followedRun } from './followed-run.ts';
 import { startUp } from './start-up.ts';
+import { tokenVerification } from './token-verification.ts';
 
-const BENCHES = { 'start-up': startUp, 'end-of-run': endOfRun, 'followed-run': followedRun } as const;
+const BENCHES = {
+  'start-up': startUp,
+  'end-of-run': endOfRun,
+  'followed-run': followedRun,
+  'token-verification': tokenVerification,
+} as const;
 
 const { values, positionals } = parseArgs({ options: { json: { type: 'boolean' } }, allowPositionals: true });
 for (const [name, bench] of Object.entries(BENCHES)) {
