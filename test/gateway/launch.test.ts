@@ -180,7 +180,7 @@ describe('a local launcher', () => {
   it('says that nothing was started when Python ends before the worker', async () => {
     const python = { path: '/bin/false', version: '3.13.0', luigiVersion: '3.8.1' };
     const launch = scenario.launch('appending', 'Appends', { python });
-    await assert.rejects(scenario.launcher.start(launch), { code: 'ERR_RUN_DIED', message: /ended with 1$/ });
+    await assert.rejects(scenario.launcher.start(launch), { code: 'ERR_RUN_DIED', message: /ended with status 1$/ });
     assert.equal(await scenario.launcher.recover(launch.runId, 1), 'neverStarted');
   });
 

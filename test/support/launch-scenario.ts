@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { chmodSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -7,6 +8,7 @@ import { endStrays } from '#engines/luigi/stray-processes.ts';
 import type { LaunchLimits, LaunchLog } from '#gateway/launch/launch-settings.ts';
 import type { Launch, Launcher } from '#gateway/launch/launcher.ts';
 import { localLauncher } from '#gateway/launch/local-launcher.ts';
+import { preparedVersions, pythonOf } from '../../scripts/python-environments.mjs';
 import { luigiPython } from './luigi-scenario.ts';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
@@ -26,6 +28,7 @@ export class LaunchScenario {
   readonly runsDirectory: string;
   readonly work: string;
   readonly launcher: Launcher;
+  readonly #python: string;
   readonly #names = new Set<string>();
 
   private constructor(folder: string, launcher: Launcher) {
@@ -33,6 +36,7 @@ export class LaunchScenario {
     this.runsDirectory = join(folder, 'runs');
     this.work = join(folder, 'work');
     this.launcher = launcher;
+    this.#python = launcher.isolation === 'user' ? (pythonOfOthers() ?? luigiPython()) : luigiPython();
   }
 
   /** In a folder that is there already: one more launcher on the same runs, as after a restart. */
@@ -64,7 +68,7 @@ export class LaunchScenario {
       parameters: {},
       workers: 1,
       scheduler: 'local',
-      python: { path: luigiPython(), version: '3.13.0', luigiVersion: '3.8.1' },
+      python: { path: this.#python, version: '3.13.0', luigiVersion: '3.8.1' },
       workingDirectory: this.work,
       secretVariables: {},
       secretFiles: {},
@@ -97,6 +101,14 @@ export class LaunchScenario {
     for (const name of this.#names) await endStrays(name, { graceMs: 0 });
     rmSync(this.folder, { recursive: true, force: true });
   }
+}
+
+/** A Python with Luigi that users without any rights can start: some lie in the home of root. */
+export function pythonOfOthers(): string | undefined {
+  const paths = preparedVersions(ROOT, 'luigi').map((version) => pythonOf(ROOT, 'luigi', version));
+  return paths.find(
+    (path) => spawnSync(path, ['-c', 'import luigi'], { uid: 61_001, gid: 61_001, cwd: '/' }).status === 0,
+  );
 }
 
 export async function followAttempt(

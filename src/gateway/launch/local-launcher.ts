@@ -198,7 +198,7 @@ class LocalLauncher implements Launcher {
     const end = performance.now() + this.#settings.limits.startMs;
     try {
       while (!attempt.folder.hasBegun()) {
-        if (status !== undefined) throw unbegun(attempt, `its process ended with ${status ?? 'a signal'}`);
+        if (status !== undefined) throw unbegun(attempt, endedBefore(status), UNUSABLE.has(status ?? 0));
         if (performance.now() > end) throw unbegun(attempt, 'its process did not begin in time');
         await changes.wait();
       }
@@ -234,9 +234,16 @@ class LocalLauncher implements Launcher {
   }
 }
 
-function unbegun({ record }: Attempt, why: string): PlumblineError {
+/** Of setpriv, as of a shell: the program cannot be executed by this user, or is not there. */
+const UNUSABLE: ReadonlySet<number> = new Set([126, 127]);
+
+function endedBefore(status: number | null): string {
+  return `its process ended ${status === null ? 'by a signal' : `with status ${status}`}`;
+}
+
+function unbegun({ record }: Attempt, why: string, isUnusable = false): PlumblineError {
   const message = `Attempt ${record.attempt} of run ${record.runId} did not begin: ${why}`;
-  return new PlumblineError('ERR_RUN_DIED', message, {
+  return new PlumblineError(isUnusable ? 'ERR_PYTHON_NOT_FOUND' : 'ERR_RUN_DIED', message, {
     remedy:
       'See the output of the run, and whether the Unix user of the role may use its Python and the worker module.',
   });
