@@ -13,23 +13,23 @@ import { runTokens } from '#gateway/auth/run-tokens.ts';
 import { refused } from '#gateway/auth/token-refused.ts';
 import type { RunRecord } from '#gateway/runs/run-record.ts';
 
-/** A caller whose token is its name; `once:` before it makes it an ID token. */
+/** A caller whose token is its name; `once-` before it makes it an ID token. */
 export function callerNamed(token: string, facts: Partial<Caller> = {}): Caller {
   const tokenHash = createHash('sha256').update(token).digest('hex');
   return {
     issuer: 'test',
     profile: 'oidc',
     iss: 'https://issuer.example',
-    subject: token.replace(/^once:\d*/, ''),
+    subject: token.replace(/^once-\d*/, ''),
     audience: 'gateway',
     signed: { project: 'p1' },
     claims: {},
-    use: token.startsWith('once:') ? 'once' : 'untilExpiry',
+    use: token.startsWith('once-') ? 'once' : 'untilExpiry',
     tokenId: tokenHash,
     tokenHash,
     expiresAt: Date.now() + 3_600_000,
     scope: createHash('sha256')
-      .update(token.replace(/^once:\d*/, ''))
+      .update(token.replace(/^once-\d*/, ''))
       .digest('hex'),
     ...facts,
   };
@@ -185,7 +185,7 @@ export interface World {
   close(): Promise<void>;
 }
 
-/** The API on collaborators in memory. Tokens that begin with `good` or `once:` are good. */
+/** The API on collaborators in memory. Tokens that begin with `good` or `once-` are good. */
 export async function gatewayWorld(
   options: Partial<AppOptions> = {},
   changes: Partial<AppServices> = {},
@@ -214,7 +214,7 @@ export async function gatewayWorld(
         const facts = runFacts === undefined ? {} : { runFacts: callerNamed(runFacts) };
         const known = callers.get(bearer);
         if (known) return { ...known, ...facts };
-        if (!/^(good|once:)/.test(bearer)) throw refused('signature');
+        if (!/^(good|once-)/.test(bearer)) throw refused('signature');
         return { ...callerNamed(bearer), ...facts };
       },
     },
