@@ -11,8 +11,8 @@ export interface GatewayCheck {
   readonly proof: () => Promise<ProofHeaders>;
   /** The built `plumbline`. */
   readonly program: string;
-  /** The printed command. */
-  readonly curl: readonly string[];
+  /** The printed commands. */
+  readonly curl: { readonly start: readonly string[]; readonly list: readonly string[] };
 }
 
 interface Seen {
@@ -29,6 +29,7 @@ export async function checkGateway(check: GatewayCheck): Promise<boolean> {
   const { gateway, proof, program } = check;
   const steps = [
     () => printedCommand(check),
+    () => printedList(check),
     () => forged(gateway),
     async () => denied(gateway, await proof()),
     async () => pipelineRun(gateway, await proof()),
@@ -56,11 +57,19 @@ export async function checkGateway(check: GatewayCheck): Promise<boolean> {
 
 async function printedCommand({ gateway, proof, curl }: GatewayCheck): Promise<Seen> {
   const what = 'the printed command starts a run';
-  const { status, output } = await execute(curl);
+  const { status, output } = await execute(curl.start);
   if (status !== 0) return { ok: false, what, saw: output };
   const { id } = JSON.parse(output) as { id: string };
   const state = await endOf(gateway, id, await proof());
   return { ok: state === 'succeeded', what, saw: `run ${id} ${state}` };
+}
+
+async function printedList({ curl }: GatewayCheck): Promise<Seen> {
+  const what = 'the printed command shows it';
+  const { status, output } = await execute(curl.list);
+  if (status !== 0) return { ok: false, what, saw: output };
+  const { runs } = JSON.parse(output) as { runs: readonly unknown[] };
+  return { ok: runs.length === 1, what, saw: `${runs.length} run` };
 }
 
 async function forged({ url }: LocalGateway): Promise<Seen> {

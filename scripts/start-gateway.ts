@@ -22,17 +22,14 @@ export async function startGateway(args: readonly string[]): Promise<void> {
   }
   const stopped = interruption();
   const { program } = await buildGateway();
-  const gateway = await startLocalGateway({
-    folder: resolve(ROOT, 'out/gateway'),
-    python: pythonOf(ROOT, 'luigi'),
-    program,
-  });
+  const python = pythonOf(ROOT, 'luigi');
+  const gateway = await startLocalGateway({ folder: resolve(ROOT, 'out/gateway'), python, program });
   try {
     const proof = pipelineProof(gateway.azure);
-    const headerFile = await keepHeaderFile(gateway, proof);
-    tell(gateway, headerFile);
+    const curl = await printedCommands(gateway, proof);
+    tell(gateway, curl);
     if (args.includes('--check')) {
-      const ok = await checkGateway({ gateway, proof, program, curl: curlWords(gateway, headerFile) });
+      const ok = await checkGateway({ gateway, proof, program, curl });
       process.exitCode = ok ? 0 : 1;
     } else await stopped;
   } finally {
@@ -46,31 +43,46 @@ function interruption(): Promise<void> {
   });
 }
 
-/** A file that only this user may read, so that the token is in no argument of any process. */
-async function keepHeaderFile({ files }: LocalGateway, proof: () => Promise<ProofHeaders>): Promise<string> {
-  const path = resolve(files.folder, 'pipeline.headers');
+/** Commands that a person can copy, as their words. */
+interface PrintedCommands {
+  readonly start: readonly string[];
+  readonly list: readonly string[];
+}
+
+/** The pipeline's own token is good for one request, which may be repeated as it is: each command has its tokens in a file of its own. */
+async function printedCommands({ files, url }: LocalGateway, proof: Proof): Promise<PrintedCommands> {
+  const [start, list] = ['start-a-run', 'list-runs'].map((name) => resolve(files.folder, `${name}.headers`));
   const write = async () => {
-    const lines = Object.entries(await proof()).map(([name, value]) => `${name}: ${value}\n`);
-    writeFileSync(path, lines.join(''), { mode: 0o600 });
+    for (const path of [start, list]) writeHeaders(path ?? '', await proof());
   };
   await write();
   setInterval(() => void write().catch(() => undefined), RENEWED_EVERY_MS).unref();
-  return path;
-}
-
-/** The command that a person can copy, as its words. */
-function curlWords({ url }: LocalGateway, headerFile: string): string[] {
-  return [
-    ...['curl', '--silent', '--show-error', '--fail-with-body'],
-    ...['--header', `@${relative(ROOT, headerFile)}`],
-    ...['--header', 'Idempotency-Key: my-first-run', '--header', 'Content-Type: application/json'],
-    ...['--data', BODY, `${url}/v1/runs`],
+  const headersOf = (path = '') => ['--header', `@${relative(ROOT, path)}`];
+  const run = [
+    '--header',
+    'Idempotency-Key: my-first-run',
+    '--header',
+    'Content-Type: application/json',
+    '--data',
+    BODY,
   ];
+  const curl = ['curl', '--silent', '--show-error', '--fail-with-body'];
+  return {
+    start: [...curl, ...headersOf(start), ...run, `${url}/v1/runs`],
+    list: [...curl, ...headersOf(list), `${url}/v1/runs?limit=5`],
+  };
 }
 
-function tell(gateway: LocalGateway, headerFile: string): void {
+/** A file that only this user may read, so that no token is in an argument of a process. */
+function writeHeaders(path: string, headers: ProofHeaders): void {
+  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\n`);
+  writeFileSync(path, lines.join(''), { mode: 0o600 });
+}
+
+type Proof = () => Promise<ProofHeaders>;
+
+function tell(gateway: LocalGateway, { start, list }: PrintedCommands): void {
   const { url, metricsUrl, luigid, files, isolation } = gateway;
-  const quoted = curlWords(gateway, headerFile).map((word) => (/^[\w@./:-]+$/.test(word) ? word : `'${word}'`));
   const at = (path: string) => relative(ROOT, path);
   console.log(`
 The gateway is ready at ${url}
@@ -80,14 +92,19 @@ The gateway is ready at ${url}
   log        ${at(files.log)}, audit ${at(files.state)}/audit
   isolation  ${isolation.words}
 
-Start a run (its tokens are in ${at(headerFile)}, which only you may read):
+Start a run (the tokens are in the file behind the @, which only you may read):
 
-  ${quoted.join(' ')}
+  ${quoted(start)}
 
 See what is there, and what is on record:
 
-  curl --silent --header @${at(headerFile)} '${url}/v1/runs?limit=5'
+  ${quoted(list)}
   npm run -s plumbline -- audit report ${at(files.state)}/audit
 
-Ctrl-C ends everything.`);
+Ctrl-C ends everything.
+`);
+}
+
+function quoted(words: readonly string[]): string {
+  return words.map((word) => (/^[\w@./:-]+$/.test(word) ? word : `'${word}'`)).join(' ');
 }

@@ -27,6 +27,10 @@ export interface LocalGatewayOptions {
   readonly isolation?: 'none' | undefined;
   /** Further fields of gateway.yaml, by dotted name. */
   readonly settings?: Readonly<Record<string, unknown>> | undefined;
+  /** Puts something between the gateway and its luigid, or its way to Azure, and gives the address of that. */
+  readonly between?: ((part: 'azure' | 'luigid', url: string) => Promise<string>) | undefined;
+  /** Called when the folders are there and nothing has started. */
+  readonly prepare?: ((files: GatewayFiles) => void) | undefined;
 }
 
 /** A gateway, the luigid beside it and its Azure, all on loopback. */
@@ -43,22 +47,39 @@ export interface LocalGateway {
   log(): string;
   /** Ends the process; resolves with its exit status or the signal that ended it. */
   stop(signal?: NodeJS.Signals): Promise<number | string>;
-  /** Starts it anew with the same files. Resolves when it is ready. */
+  /** Starts it anew with the same files. Resolves when it answers; what it needs may still be away. */
   restart(): Promise<void>;
   close(): Promise<void>;
 }
 
-/** @throws {Error} with the gateway's own words when it does not become ready. */
+/** @throws {Error} with the gateway's own words when it does not become ready; then nothing is left running. */
 export async function startLocalGateway(options: LocalGatewayOptions): Promise<LocalGateway> {
-  const { folder, python } = options;
+  const running: (() => Promise<unknown>)[] = [];
+  const close = async () => {
+    for (const end of running.splice(0).toReversed()) await end();
+  };
+  try {
+    return { ...(await startAll(options, running)), close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+async function startAll(
+  options: LocalGatewayOptions,
+  running: (() => Promise<unknown>)[],
+): Promise<Omit<LocalGateway, 'close'>> {
+  const { folder, python, between = async (_part, url) => url } = options;
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder, { recursive: true, mode: 0o755 });
   const isolation =
     options.isolation === 'none' ? isolationOf(undefined, 'it was asked for') : isolationHere(python, folder);
   const azure = await startLocalAzure(options.azure ?? (parse(example('azure.yml')) as AzureDeclaration));
+  running.push(() => azure.close());
   const luigid = await startLuigid(folder, python);
+  running.push(() => luigid.close());
   const [port, metricsPort] = [await freePort(), await freePort()];
-  const network = { proxyUrl: azure.proxyUrl, caFile: azure.caFile };
   const files = writeGatewayFiles({
     folder,
     python,
@@ -68,22 +89,20 @@ export async function startLocalGateway(options: LocalGatewayOptions): Promise<L
     settings: {
       'listen.port': port,
       'metrics.port': metricsPort,
-      luigid: luigid.url,
-      'network.proxy.url': network.proxyUrl,
-      'network.caFile': network.caFile,
+      luigid: await between('luigid', luigid.url),
+      'network.proxy.url': await between('azure', azure.proxyUrl),
+      'network.caFile': azure.caFile,
       ...options.settings,
     },
   });
-  const started = {
-    url: `http://127.0.0.1:${port}`,
-    files,
-    program: options.program,
-    environment: machineIdentity(azure),
-  };
+  options.prepare?.(files);
+  const url = `http://127.0.0.1:${port}`;
+  const started = { url, files, program: options.program, environment: machineIdentity(azure) };
   let child = await startGateway(started);
   const stop = (signal: NodeJS.Signals = 'SIGTERM') => end(child, signal);
+  running.push(() => stop());
   return {
-    url: started.url,
+    url,
     metricsUrl: `http://127.0.0.1:${metricsPort}`,
     azure,
     luigid,
@@ -93,12 +112,7 @@ export async function startLocalGateway(options: LocalGatewayOptions): Promise<L
     log: () => readFileSync(files.log, 'utf8'),
     stop,
     restart: async () => {
-      child = await startGateway(started);
-    },
-    close: async () => {
-      await stop();
-      await luigid.close();
-      await azure.close();
+      child = await startGateway(started, '/healthz');
     },
   };
 }
@@ -120,7 +134,10 @@ interface Start {
   readonly environment: Readonly<Record<string, string>>;
 }
 
-async function startGateway({ url, files, program, environment }: Start): Promise<ChildProcess> {
+async function startGateway(
+  { url, files, program, environment }: Start,
+  says: '/readyz' | '/healthz' = '/readyz',
+): Promise<ChildProcess> {
   const log = openSync(files.log, 'a', 0o600);
   const flags = program.endsWith('.ts') ? ['--disable-warning=ExperimentalWarning'] : [];
   const child = spawn(process.execPath, [...flags, program, 'gateway', 'serve', '--config', files.config], {
@@ -131,23 +148,23 @@ async function startGateway({ url, files, program, environment }: Start): Promis
     detached: true,
   });
   closeSync(log);
-  await untilReady(url, child, files);
+  await untilOk(`${url}${says}`, child, files);
   return child;
 }
 
-async function untilReady(url: string, child: ChildProcess, files: GatewayFiles): Promise<void> {
+async function untilOk(url: string, child: ChildProcess, files: GatewayFiles): Promise<void> {
   const until = Date.now() + STARTS_WITHIN_MS;
   while (child.exitCode === null && child.signalCode === null && Date.now() < until) {
-    if (await isReady(url)) return;
+    if (await isOk(url)) return;
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
   child.kill('SIGKILL');
   throw new Error(`The gateway did not become ready.\n${readFileSync(files.log, 'utf8')}`);
 }
 
-async function isReady(url: string): Promise<boolean> {
+async function isOk(url: string): Promise<boolean> {
   try {
-    return (await fetch(`${url}/readyz`, { signal: AbortSignal.timeout(2_000) })).ok;
+    return (await fetch(url, { signal: AbortSignal.timeout(2_000) })).ok;
   } catch {
     return false;
   }

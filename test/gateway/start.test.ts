@@ -1,0 +1,24 @@
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { resolve } from 'node:path';
+import { ROOT } from '../../scripts/repository.ts';
+
+describe('npm start -- gateway', () => {
+  it('--check makes the printed call, refused ones and a run, and ends by what it saw', function () {
+    this.timeout(100_000);
+    const args = ['--disable-warning=ExperimentalWarning', resolve(ROOT, 'scripts/start.ts'), 'gateway', '--check'];
+    const { status, stdout, stderr } = spawnSync(process.execPath, args, { cwd: ROOT, encoding: 'utf8' });
+    assert.equal(status, 0, stdout + stderr);
+    assert.doesNotMatch(stdout, /✘/);
+    assert.match(stdout, /the printed command starts a run: run [0-9a-f-]{36} succeeded/);
+    assert.match(stdout, /isolation {2}\S/);
+  });
+
+  it('refuses what it does not know', () => {
+    for (const args of [['gate'], ['gateway', '--chek']]) {
+      const done = spawnSync(process.execPath, [resolve(ROOT, 'scripts/start.ts'), ...args], { encoding: 'utf8' });
+      assert.equal(done.status, 64);
+      assert.match(done.stderr, /usage: npm start/);
+    }
+  });
+});
