@@ -4,7 +4,7 @@ import { jwtVerify } from 'jose';
 import { PlumblineError } from '#core/errors.ts';
 import type { Authenticator } from '#gateway/auth/authenticator.ts';
 import { REFUSALS } from '#gateway/auth/token-refused.ts';
-import { signed, type TestIssuer, token } from './test-issuer.ts';
+import { type Claims, signed, type TestIssuer, token } from './test-issuer.ts';
 
 /** A change of a text at a place between its begin (0) and its end (1). */
 interface Edit {
@@ -31,29 +31,17 @@ const edit: fc.Arbitrary<Edit> = fc.record({
 /** Changes to the compact text of a good token. */
 export const edits = fc.array(edit, { minLength: 1, maxLength: 3 });
 
-/** Claims of any name and value, put into a token that is then signed by the issuer's own key. */
-export const strangeClaims = fc.dictionary(
-  fc.oneof(
-    fc.constantFrom(
-      'iss',
-      'sub',
-      'aud',
-      'exp',
-      'iat',
-      'nbf',
-      'jti',
-      'tid',
-      'oid',
-      'azp',
-      'project_id',
-      'ref',
-      'kubernetes.io',
-    ),
-    fc.string({ maxLength: 20 }),
-  ),
-  fc.oneof(fc.jsonValue(), fc.constantFrom<unknown>('', null, 0, -1, 1e300, [], {}, 'p://a/b/c', '20', true)),
-  { minKeys: 1, maxKeys: 4 },
-);
+/** Claims of any name and value, most of them ones that the issuer writes, to be signed by the issuer's own key. */
+export function strangeClaims({ claims }: TestIssuer): fc.Arbitrary<Claims> {
+  const names = fc.oneof(
+    { weight: 4, arbitrary: fc.constantFrom(...Object.keys(claims), 'nbf', 'jti', 'scp') },
+    { weight: 1, arbitrary: fc.string({ maxLength: 20 }) },
+  );
+  const values = fc.oneof(fc.jsonValue(), fc.constantFrom<unknown>(...STRANGE, ...Object.values(claims)));
+  return fc.dictionary(names, values, { minKeys: 1, maxKeys: 4 });
+}
+
+const STRANGE = ['', null, 0, -1, 1e300, [], {}, [[]], 'p://a/b/c', 'sc://a/b/c', '20', true, 'true', 'constructor'];
 
 export function edited(text: string, changes: readonly Edit[]): string {
   return changes.reduce(apply, text);

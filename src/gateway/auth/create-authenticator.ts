@@ -56,7 +56,7 @@ export function createAuthenticator(
 
   async function authenticate({ bearer, runFacts }: Credentials): Promise<Caller> {
     const verified = await verifiedOf(bearer);
-    verified.caller ??= callerOf(verified.token, verified.entry.settings);
+    verified.caller ??= frozen(callerOf(verified.token, verified.entry.settings));
     if (runFacts === undefined) return verified.caller;
     return combineRunFacts(verified.caller, await verify(runFacts));
   }

@@ -75,7 +75,9 @@ describe('authenticator', () => {
 
   it('nobody can change what the next request sees', async () => {
     const authenticator = authenticatorOf([settings('kubernetes')]);
-    const { claims, signed } = await authenticator.authenticate({ bearer: good('kubernetes') });
+    const caller = await authenticator.authenticate({ bearer: good('kubernetes') });
+    const { claims, signed } = caller;
+    assert.throws(() => Object.assign(caller, { scope: 'another' }), TypeError);
     const cluster = claims['kubernetes.io'] as Record<string, unknown>;
     assert.throws(() => Object.assign(cluster, { namespace: 'prod' }), TypeError);
     assert.throws(() => Object.assign(signed, { project: 'prod' }), TypeError);
