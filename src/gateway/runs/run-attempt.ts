@@ -8,10 +8,14 @@ import { AttemptFollower } from './attempt-follower.ts';
 import { endRun } from './end-run.ts';
 import { notStarted, stoppedBeforeStart } from './own-outcomes.ts';
 import { prepareLaunch } from './prepare-launch.ts';
-import { isAuditUnavailable, persistently, type RunContext } from './run-context.ts';
+import { persistently, type RunContext } from './run-context.ts';
+import { isAuditUnavailable } from './run-journal.ts';
 import type { StoredRun } from './run-row.ts';
 
-/** What an attempt leaves behind. `ended`: an outcome. `queued`: the run waits again. `left`: this process stops. */
+/**
+ * What an attempt leaves behind. `ended`: an outcome. `queued`: the run waits again. `left`: this process stops, or an error
+ * that it does not know has ended its following; the run is as the store has it.
+ */
 export type AttemptEnd = 'ended' | 'queued' | 'left';
 
 const STOP_RETRY_MS = 1_000;
@@ -85,7 +89,6 @@ export class RunAttempt {
     try {
       end = await work();
     } catch (thrown) {
-      // Whatever this is: the run stays as the store has it, and is taken up again after a restart.
       if (!this.#context.closing.aborted) this.#trouble('A run is no longer followed', thrown);
     } finally {
       this.#disarm();

@@ -39,7 +39,3 @@ export async function persistently<T>({ clock, closing, log }: RunContext, work:
 export function isStoreUnavailable(thrown: unknown): thrown is PlumblineError {
   return thrown instanceof PlumblineError && thrown.code === 'ERR_STORE_UNAVAILABLE';
 }
-
-export function isAuditUnavailable(thrown: unknown): boolean {
-  return thrown instanceof PlumblineError && thrown.code === 'ERR_AUDIT_UNAVAILABLE';
-}

@@ -1,7 +1,9 @@
 import type { Clock } from '#core/clock.ts';
+import { PlumblineError } from '#core/errors.ts';
 import type { JsonValue } from '#core/json.ts';
 import type { AuditLog } from '../audit/audit-log.ts';
 import type { AuditData, AuditedCaller, AuditType } from '../audit/audit-types.ts';
+import { canonicalJson } from '../audit/canonical-json.ts';
 import { redactCredentials, refuseCredentials } from '../audit/redaction-guard.ts';
 import { type Caller, factsOf } from '../auth/caller.ts';
 import type { RunRecord } from './run-record.ts';
@@ -33,7 +35,8 @@ export class RunJournal {
       this.#closing.signal.throwIfAborted();
       try {
         return await this.#append(type, runId, data);
-      } catch {
+      } catch (thrown) {
+        if (!isAuditUnavailable(thrown)) throw thrown;
         // The log itself says in readiness and metrics why.
         await this.#clock.sleep(RETRY_MS, this.#closing.signal);
       }
@@ -60,15 +63,25 @@ export type RunAuditType =
 type Event = { readonly type: string; readonly subject: string; readonly data: Data };
 type Data = Readonly<Record<string, JsonValue | undefined>>;
 
-/** Text of callers may look like a credential, and the log refuses that. The act is recorded all the same. */
+/** What the log takes: text of callers may look like a credential. The act is recorded all the same, with less beside it. */
 function fitting(event: Event): Event {
+  const { claimed: _, inputs: __, outputs: ___, ...data } = event.data;
+  const fewer = { ...event, data: { ...data, reason: 'claims-and-datasets-left-out' } };
+  return [event, fewer].find(isTaken) ?? { ...event, data: { ...bare(event.data), reason: 'details-left-out' } };
+}
+
+function isTaken(event: Event): boolean {
   try {
     refuseCredentials(event);
-    return event;
+    canonicalJson(event);
+    return true;
   } catch {
-    const { claimed: _, inputs: __, outputs: ___, ...data } = event.data;
-    return { ...event, data: { ...data, reason: 'claims-and-datasets-left-out' } };
+    return false;
   }
+}
+
+function bare({ attempt, policy, state, result, errorCode }: Data): Data {
+  return { attempt, policy, state, result, errorCode };
 }
 
 function clean(data: AuditData): Data {
@@ -93,4 +106,9 @@ export function auditedRun({ key, specification, fingerprint, attempt }: RunReco
   const { role, module, task, parameters, claimed } = specification;
   const parameterNames = Object.keys(parameters).sort();
   return { key, role, module, task, parameterNames, fingerprint, attempt, claimed };
+}
+
+/** Nothing may be done for the moment that has to be on record. */
+export function isAuditUnavailable(thrown: unknown): boolean {
+  return thrown instanceof PlumblineError && thrown.code === 'ERR_AUDIT_UNAVAILABLE';
 }

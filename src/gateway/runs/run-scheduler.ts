@@ -11,6 +11,7 @@ import type { StoredRun } from './run-row.ts';
 
 /** After trouble with audit or store; without trouble nothing is done until somebody wakes it. */
 const TRY_AGAIN_MS = 1_000;
+const TAKE_UP_MS = 5_000;
 
 /** Starts waiting runs in a fair order as far as the limits allow. It sleeps until it is woken. */
 export class RunScheduler {
@@ -175,7 +176,7 @@ export class RunScheduler {
     const { maxRuntimeMs } = permission.role;
     const deadlineAt = startedAt + Math.min(maxRuntimeMs, record.specification.timeoutMs ?? maxRuntimeMs);
     const number = record.attempt + 1;
-    const attempt = new RunAttempt(this.#context, { ...run, told: 0 }, number);
+    const attempt = new RunAttempt(this.#context, { ...run, record: { startedAt, ...record } }, number);
     // Known before it is stored: who cancels it from now on finds it.
     this.#attempts.set(record.id, attempt);
     try {
@@ -208,9 +209,25 @@ export class RunScheduler {
     this.#attempts.set(id, attempt);
     void work();
     void attempt.over.then((end) => {
-      if (end !== 'left') this.#attempts.delete(id);
+      if (end === 'left') return this.#takeUpAgain(id);
+      this.#attempts.delete(id);
       if (end === 'ended') this.close(id);
       this.wake();
+      return undefined;
     });
+  }
+
+  /** After an error that nobody foresaw: its worker may go on, so it keeps its place and is taken over as after a restart. */
+  async #takeUpAgain(id: string): Promise<void> {
+    const { runs, clock, closing } = this.#context;
+    try {
+      await clock.sleep(TAKE_UP_MS, closing);
+      const run = await persistently(this.#context, () => runs.find(id));
+      this.#attempts.delete(id);
+      if (run?.phase === 'launching' || run?.phase === 'running' || run?.phase === 'ended') this.resume(run);
+      this.wake();
+    } catch {
+      // This process stops.
+    }
   }
 }

@@ -201,6 +201,8 @@ export class RunService {
 
   async #create(caller: Caller, key: string, specification: RunSpecification): Promise<CreatedRun> {
     const { runs, journal, policy, clock } = this.#context;
+    // Its token is for one run; it must not learn of another by its key.
+    if (caller.runId !== undefined) throw unknownRun(key);
     const fingerprint = fingerprintOf(specification);
     const known = await runs.findByKey(caller.scope, key);
     if (known) return first(known, fingerprint);

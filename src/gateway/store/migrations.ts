@@ -52,8 +52,8 @@ async function firstTables(database: Kysely<Tables>): Promise<void> {
       updates integer not null, told integer not null)`,
     sql`create unique index runs_by_key on runs (scope, key)`,
     sql`create index runs_by_time on runs (scope, created_at, id)`,
-    sql`create index runs_by_phase on runs (phase, role, scope, id) where phase <> 'closed'`,
-    sql`create index runs_by_end on runs (ended_at) where phase = 'closed'`,
+    sql`create index runs_by_phase on runs (phase, role, scope, id)`,
+    sql`create index runs_by_end on runs (phase, ended_at)`,
     sql`create table run_events (
       run_id text not null references runs (id) on delete cascade, sequence integer not null,
       attempt integer not null, update_json text not null,
@@ -62,9 +62,6 @@ async function firstTables(database: Kysely<Tables>): Promise<void> {
       issuer text not null, token_id text not null, fingerprint text not null, expires_at integer not null,
       primary key (issuer, token_id))`,
     sql`create index used_tokens_by_expiry on used_tokens (expires_at)`,
-    sql`create table bundles (
-      sha256 text not null, scope text not null, size integer not null, stored_at integer not null,
-      facts_json text not null, primary key (sha256, scope))`,
   ];
   for (const statement of statements) await statement.execute(database);
 }

@@ -57,14 +57,6 @@ export interface UsedTokenTable {
   expires_at: number;
 }
 
-export interface BundleTable {
-  sha256: string;
-  scope: string;
-  size: number;
-  stored_at: number;
-  facts_json: string;
-}
-
 export interface MigrationTable {
   version: number;
   applied_at: number;
@@ -74,7 +66,6 @@ export interface Tables extends AuditIndexTables {
   runs: RunTable;
   run_events: RunEventTable;
   used_tokens: UsedTokenTable;
-  bundles: BundleTable;
   migrations: MigrationTable;
 }
 

@@ -15,15 +15,18 @@ const BUSY_TIMEOUT_MS = 5;
  */
 export class SqliteConnection implements SqliteDatabase {
   readonly #file: string;
+  readonly #onProblem: () => void;
   #database: DatabaseSync | undefined;
   readonly #statements = new Map<string, SqliteStatement>();
   #problem: string | undefined;
 
-  constructor(file: string) {
+  /** @param onProblem called each time that something could not be done */
+  constructor(file: string, onProblem: () => void = () => {}) {
     this.#file = file;
+    this.#onProblem = onProblem;
   }
 
-  /** Why the last query could not be done; `undefined` when it was. */
+  /** Why something could not be done; `undefined` when nothing was wrong since a change was last stored. */
   get problem(): string | undefined {
     return this.#problem;
   }
@@ -50,11 +53,17 @@ export class SqliteConnection implements SqliteDatabase {
     const kept: SqliteStatement = {
       reader,
       all: (values) => this.#guarded(() => statement.all(...asInput(values))),
-      run: (values) => this.#guarded(() => statement.run(...asInput(values))),
+      run: (values) => this.#guarded(() => this.#ran(sql, statement.run(...asInput(values)))),
       iterate: (values) => this.#guarded(() => statement.iterate(...asInput(values)) as IterableIterator<unknown>),
     };
     this.#statements.set(sql, kept);
     return kept;
+  }
+
+  /** Reading may go well while nothing can be written: only a change that is on the disk says that all is well again. */
+  #ran<T>(sql: string, result: T): T {
+    if (sql !== 'rollback' && this.#database?.isTransaction === false) this.#problem = undefined;
+    return result;
   }
 
   #opened(): DatabaseSync {
@@ -64,14 +73,13 @@ export class SqliteConnection implements SqliteDatabase {
 
   #guarded<T>(act: () => T): T {
     try {
-      const result = act();
-      this.#problem = undefined;
-      return result;
+      return act();
     } catch (thrown) {
       if (!isStoreTrouble(thrown)) throw thrown;
       if (isDamaged(thrown)) this.reopen();
       const error = storeUnavailable(this.#file, thrown);
       this.#problem = error.message;
+      this.#onProblem();
       throw error;
     }
   }

@@ -16,6 +16,7 @@ export type StoreTransaction = Transaction<Tables>;
 /** How long a lock of another program is waited for before a request is refused. */
 const LOCK_PATIENCE_MS = 2_000;
 const LOCK_PAUSE_MS = 40;
+const PROBE_EVERY_MS = 1_000;
 
 /** What a gateway must not forget, in one SQLite file (WAL, `synchronous=FULL`): a commit is on the disk. */
 export class Store {
@@ -25,9 +26,14 @@ export class Store {
   readonly #connection: SqliteConnection;
   readonly #lock: StoreLock;
   readonly #clock: Clock;
+  readonly #closing = new AbortController();
+  #probing: Promise<void> | undefined;
 
-  private constructor(file: string, connection: SqliteConnection, lock: StoreLock, clock: Clock) {
+  private constructor(file: string, lock: StoreLock, clock: Clock) {
     this.file = file;
+    const connection = new SqliteConnection(file, () => {
+      this.#probing ??= this.#probe();
+    });
     this.database = new Kysely<Tables>({ dialect: new StoreDialect(connection) });
     this.#connection = connection;
     this.#lock = lock;
@@ -41,15 +47,13 @@ export class Store {
    */
   static async open(file: string, clock: Clock = systemClock): Promise<Store> {
     const lock = lockStore(file);
-    const connection = new SqliteConnection(file);
+    const store = new Store(file, lock, clock);
     try {
       makePrivate(file);
-      const store = new Store(file, connection, lock, clock);
       await migrate(store.database, file, clock.now());
       return store;
     } catch (thrown) {
-      connection.reopen();
-      lock.release();
+      await store.close();
       throw thrown;
     }
   }
@@ -73,7 +77,7 @@ export class Store {
     }
   }
 
-  /** Why the last query could not be done; `undefined` when it was. */
+  /** Why something could not be done; `undefined` when all is well. While there is trouble it is looked again by itself. */
   problem(): string | undefined {
     return this.#connection.problem;
   }
@@ -105,9 +109,21 @@ export class Store {
   }
 
   async close(): Promise<void> {
+    this.#closing.abort();
     await this.database.destroy();
     this.#connection.reopen();
     this.#lock.release();
+  }
+
+  /** Who is told that the store is in trouble sends no requests; so it must be found out here when that has passed. */
+  async #probe(): Promise<void> {
+    const { signal } = this.#closing;
+    while (!signal.aborted) {
+      await this.#clock.sleep(PROBE_EVERY_MS, signal).catch(() => undefined);
+      if (signal.aborted || this.problem() === undefined) break;
+      await this.check().catch(() => undefined);
+    }
+    this.#probing = undefined;
   }
 }
 

@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Clock } from '#core/clock.ts';
 import { PlumblineError } from '#core/errors.ts';
 import type { AuditEvent, AuditLog, AuditReceipt } from '../../../src/gateway/audit/audit-log.ts';
 import { refuseCredentials } from '../../../src/gateway/audit/redaction-guard.ts';
@@ -108,6 +109,18 @@ export function specificationOf(more: Partial<RunSpecification> = {}): RunSpecif
   };
 }
 
+/** What waits for the time to pass, waits less. */
+function impatientClock(): Clock {
+  let slept = 0;
+  return {
+    now: () => Date.now() + slept,
+    sleep: async (ms) => {
+      slept += ms;
+      await new Promise((resolve) => setTimeout(resolve, 1));
+    },
+  };
+}
+
 /** A gateway's runs on a store in a folder of its own, which can end and begin again. */
 export class RunsFixture {
   readonly folder = mkdtempSync(join(tmpdir(), 'plumbline-runs-'));
@@ -125,7 +138,7 @@ export class RunsFixture {
   }
 
   async start(): Promise<RunService> {
-    this.store = await Store.open(this.file);
+    this.store = await Store.open(this.file, impatientClock());
     this.service = await RunService.start({
       store: this.store,
       launcher: this.launcher,

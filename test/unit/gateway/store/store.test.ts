@@ -66,21 +66,21 @@ describe('store', () => {
 
   it('keeps what was committed, and nothing of what was not', async () => {
     const store = await Store.open(file);
-    const row = { sha256: 'a', scope: 's', size: 1, stored_at: 1, facts_json: '{}' };
-    await store.transaction((transaction) => transaction.insertInto('bundles').values(row).execute());
+    const row = { issuer: 'i', token_id: 'a', fingerprint: 'f', expires_at: 1 };
+    await store.transaction((transaction) => transaction.insertInto('used_tokens').values(row).execute());
     const failing = store.transaction(async (transaction) => {
       await transaction
-        .insertInto('bundles')
-        .values({ ...row, sha256: 'b' })
+        .insertInto('used_tokens')
+        .values({ ...row, token_id: 'b' })
         .execute();
       throw new RangeError('in the middle');
     });
     await assert.rejects(failing, RangeError);
     await store.close();
     const again = await Store.open(file);
-    const rows = await again.database.selectFrom('bundles').select('sha256').execute();
+    const rows = await again.database.selectFrom('used_tokens').select('token_id').execute();
     assert.deepEqual(
-      rows.map(({ sha256 }) => sha256),
+      rows.map(({ token_id }) => token_id),
       ['a'],
     );
     await again.close();
@@ -88,18 +88,18 @@ describe('store', () => {
 
   it('does not mix what happens at the same time into a transaction', async () => {
     const store = await Store.open(file);
-    const row = (sha256: string) => ({ sha256, scope: 's', size: 1, stored_at: 1, facts_json: '{}' });
+    const row = (token_id: string) => ({ issuer: 'i', token_id, fingerprint: 'f', expires_at: 1 });
     const undone = store.transaction(async (transaction) => {
-      await transaction.insertInto('bundles').values(row('undone')).execute();
+      await transaction.insertInto('used_tokens').values(row('undone')).execute();
       await new Promise((resolve) => setImmediate(resolve));
       throw new RangeError('undone');
     });
-    const beside = store.database.insertInto('bundles').values(row('beside')).execute();
+    const beside = store.database.insertInto('used_tokens').values(row('beside')).execute();
     await assert.rejects(undone, RangeError);
     await beside;
-    const rows = await store.database.selectFrom('bundles').select('sha256').execute();
+    const rows = await store.database.selectFrom('used_tokens').select('token_id').execute();
     assert.deepEqual(
-      rows.map(({ sha256 }) => sha256),
+      rows.map(({ token_id }) => token_id),
       ['beside'],
     );
     await store.close();
@@ -138,28 +138,46 @@ describe('store', () => {
     if (!mountSmall(disk, '512k')) return this.skip();
     try {
       const store = await Store.open(join(disk, 'store.sqlite'));
-      const row = (sha256: string) => ({ sha256, scope: 's', size: 1, stored_at: 1, facts_json: 'x'.repeat(5_000) });
+      const row = (token_id: string) => ({ issuer: 'i', token_id, fingerprint: 'x'.repeat(5_000), expires_at: 1 });
       let stored = 0;
       const fill = async () => {
         for (; ; stored++)
           await store.database
-            .insertInto('bundles')
+            .insertInto('used_tokens')
             .values(row(`${stored}`))
             .execute();
       };
       await assert.rejects(fill, code('ERR_STORE_UNAVAILABLE', 'full'));
       execFileSync('mount', ['-o', 'remount,size=2m', disk]);
       await store.database
-        .insertInto('bundles')
+        .insertInto('used_tokens')
         .values(row(`${stored}`))
         .execute();
-      const rows = await store.database.selectFrom('bundles').select('sha256').execute();
+      const rows = await store.database.selectFrom('used_tokens').select('token_id').execute();
       assert.equal(rows.length, stored + 1);
       await store.close();
       assert.equal(checkStoreFile(join(disk, 'store.sqlite')).runs, 0);
     } finally {
       unmount(disk);
     }
+  });
+
+  it('finds out by itself that the trouble has passed, though nobody asks it for anything', async () => {
+    let now = 0;
+    const sleep = async (ms: number) => {
+      now += ms;
+      await new Promise((resolve) => setImmediate(resolve));
+    };
+    const store = await Store.open(file, { now: () => now, sleep });
+    const other = new DatabaseSync(file);
+    other.exec('begin immediate');
+    await assert.rejects(store.check(), code('ERR_STORE_UNAVAILABLE', 'locked'));
+    await store.database.selectFrom('runs').select('id').execute();
+    assert.notEqual(store.problem(), undefined, 'that it can be read does not say that it can be written');
+    other.exec('rollback');
+    other.close();
+    while (store.problem() !== undefined) await new Promise((resolve) => setTimeout(resolve, 1));
+    await store.close();
   });
 
   it('says of a damaged file that it is damaged', async () => {
