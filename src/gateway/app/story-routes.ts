@@ -1,5 +1,6 @@
 import { Readable } from 'node:stream';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { GraphNode } from '#core/graph.ts';
 import type { RunRecord } from '../runs/run-record.ts';
 import { byteRange } from './byte-range.ts';
 import { Problem } from './problem.ts';
@@ -76,7 +77,7 @@ function addGraph(app: FastifyInstance, context: RouteContext): void {
       const graph = await context.services.runs.graph(callerOf(request), run.id);
       if (graph === undefined) throw new Problem('graph-unknown', 'The run has told of no root task yet, or never did');
       const { root, nodes } = graph;
-      return reply.header('cache-control', 'no-store').send({ root, nodes: [...nodes.values()] });
+      return reply.header('cache-control', 'no-store').send({ root, nodes: [...nodes.values()].map(nodeView) });
     },
   });
 }
@@ -98,6 +99,10 @@ function addLineage(app: FastifyInstance, context: RouteContext): void {
       return reply.header('cache-control', 'no-store').send({ events, omittedDatasets });
     },
   });
+}
+
+function nodeView({ id, family, dependsOn }: GraphNode): GraphNode {
+  return { id, family, dependsOn };
 }
 
 /** The run, and a record that it was read. */
