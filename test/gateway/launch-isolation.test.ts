@@ -41,7 +41,7 @@ describe('workers with Unix users of their own', () => {
       ...changes,
     });
 
-  async function told(runId: string, folder: string, prefix: string): Promise<Record<string, never>> {
+  async function told(runId: string, folder: string, prefix: string): Promise<Told> {
     const path = join(scenario.folder, folder, `${prefix}-${runId}.1.json`);
     await until(() => existsSync(path) && readFileSync(path, 'utf8').endsWith('}'));
     return JSON.parse(readFileSync(path, 'utf8'));
@@ -62,7 +62,7 @@ describe('workers with Unix users of their own', () => {
     assert.equal(facts['umask'], 0o022);
     assert.equal(facts['token'], 'a token');
     assert.equal(facts['session'], facts['supervisor']);
-    assert.ok(!('GATEWAY_ONLY' in facts['environment']));
+    assert.ok(!('GATEWAY_ONLY' in (facts.environment ?? {})));
     const { uid, mode } = statSync(scenario.attemptFolder(runId));
     assert.deepEqual({ uid, mode: mode & 0o777 }, { uid: ALICE.uid, mode: 0o700 });
   });
@@ -228,13 +228,18 @@ describe('workers with Unix users of their own', () => {
     const runId = await startAs(ALICE, 'Tells', { unixUser: 'daemon' });
     assert.equal((await followAttempt(scenario.launcher, runId)).outcome.state, 'succeeded');
     const facts = await told(runId, 'alice', 'tells');
-    assert.equal((facts['environment'] as { USER: string }).USER, 'daemon');
+    assert.equal(facts.environment?.['USER'], 'daemon');
   });
 
   function claimOf(runId: string): { pid: number } {
     return JSON.parse(readFileSync(join(scenario.attemptFolder(runId), 'claim.json'), 'utf8'));
   }
 });
+
+/** What the tasks of intruder.py write down. */
+interface Told extends Record<string, unknown> {
+  readonly environment?: Record<string, string>;
+}
 
 /** A state directory as the gateway has one, with a luigid's socket. */
 async function world(folder: string): Promise<{ state: string; socket: string; server: Server }> {

@@ -168,6 +168,16 @@ describe('a local launcher', () => {
     assert.ok(!output.includes('canary') && !output.includes(Buffer.from('canary-password').toString('base64')));
   });
 
+  it('shows no secret that cannot be a variable', async () => {
+    const launch = scenario.launch('appending', 'Appends', { secretVariables: { PASSWORD: new Secret('canary\0') } });
+    await assert.rejects(scenario.launcher.start(launch), (error: Error) => {
+      assert.match(error.message, /"PASSWORD"/);
+      assert.ok(!JSON.stringify({ ...error, message: error.message, stack: error.stack }).includes('canary'));
+      return true;
+    });
+    assert.equal(await scenario.launcher.recover(launch.runId, 1), 'neverStarted');
+  });
+
   it('says that nothing was started when Python is not there', async () => {
     const python = { path: '/nonexistent/python', version: '3.13.0', luigiVersion: '3.8.1' };
     const launch = scenario.launch('appending', 'Appends', { python });

@@ -16,7 +16,7 @@ export function parseLine(line: string): ParsedLine {
   const read = Object.hasOwn(READERS, fields['e']) ? READERS[fields['e']] : undefined;
   if (!read) return { kind: 'unknown' };
   try {
-    const event = { e: fields['e'], at: 1_000 * new Reader(fields).number('at'), ...read(new Reader(fields)) };
+    const event = { e: fields['e'], at: new Reader(fields).time('at'), ...read(new Reader(fields)) };
     return { kind: 'event', event: event as WorkerEvent };
   } catch (error) {
     if (error instanceof FieldError) return { kind: 'unreadable' };
@@ -32,6 +32,9 @@ function parseObject(line: string): Record<string, unknown> | undefined {
     return undefined;
   }
 }
+
+/** Of what a Date can hold, ECMA-262. */
+const LATEST = 8.64e15;
 
 class FieldError extends Error {}
 
@@ -51,6 +54,13 @@ class Reader {
   number(name: string): number {
     const value = this.#fields[name];
     if (typeof value === 'number') return value;
+    throw new FieldError(name);
+  }
+
+  /** Seconds, as milliseconds: a time that a date can hold, whoever wrote it. */
+  time(name: string): number {
+    const ms = 1_000 * this.number(name);
+    if (Math.abs(ms) <= LATEST) return ms;
     throw new FieldError(name);
   }
 

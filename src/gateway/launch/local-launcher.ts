@@ -61,6 +61,7 @@ class LocalLauncher implements Launcher {
 
   async start(launch: Launch): Promise<void> {
     const name = nameOf(launch.runId, launch.attempt);
+    if (this.#starting.has(name)) throw new TypeError(`The attempt ${name} is being started.`);
     const user = await workerUser(launch.unixUser, this.isolation);
     const { runId, attempt, module, task } = launch;
     const startedAt = this.#settings.clock.now();

@@ -4,8 +4,8 @@ import { asUser } from './switching-users.ts';
 import type { UnixUser } from './unix-user.ts';
 
 const LONGEST_MS = 120_000;
-/** Folders that their owner may not enter are opened first. Neither follows links. */
-const EMPTY = 'chmod -R u+rwX -- "$1"; find "$1" -mindepth 1 -delete';
+/** Folders that their owner may not enter are opened first. Neither follows links. The folder itself is not the user's to remove. */
+const EMPTY = 'chmod -R u+rwX -- "$1"; rm -rf -- "$1"; true';
 
 /**
  * Deletes what a user has in a folder, as that user: whatever links it puts in the way of the deletion, nothing is deleted that

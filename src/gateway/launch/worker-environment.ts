@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import { userInfo } from 'node:os';
+import { PlumblineError } from '#core/errors.ts';
 import { RUN_MARKER } from '#engines/luigi/stray-processes.ts';
 import { revealed } from '#engines/luigi/worker-request.ts';
 import type { AttemptFolder } from './attempt-folder.ts';
@@ -21,7 +22,7 @@ export function workerEnvironment(
   const own = user ?? { name: userInfo().username, home: userInfo().homedir };
   const home = own.home !== undefined && existsSync(own.home) ? own.home : folder.path;
   const modulePath = [...launch.modulePath, launch.variables['PYTHONPATH']].filter(Boolean).join(':');
-  return {
+  const environment = {
     PATH,
     LANG: 'C.UTF-8',
     HOME: home,
@@ -34,4 +35,20 @@ export function workerEnvironment(
     ...files,
     [RUN_MARKER]: name,
   };
+  refuseUnusable(environment);
+  return environment;
+}
+
+/** Whoever starts the process would refuse them too, and show the value. */
+function refuseUnusable(environment: Readonly<Record<string, string>>): void {
+  const unusable = Object.entries(environment).find(([name, value]) => /[=\0]/.test(name) || value.includes('\0'));
+  if (!unusable) return;
+  const name = JSON.stringify(unusable[0]);
+  throw new PlumblineError(
+    'ERR_SECRET_UNUSABLE',
+    `The variable ${name} cannot be given to a worker: it has a null byte`,
+    {
+      remedy: 'Give a secret that is no text to the run as a file.',
+    },
+  );
 }
