@@ -13,6 +13,8 @@ export class CheckpointCheck {
   /** Newest record about a checkpoint; whether its note is there shows only with the next one. */
   #newest: { readonly sequence: number; readonly place: FindingPlace } | undefined;
 
+  readonly #missing: (FindingPlace & { readonly sequence: number })[] = [];
+
   constructor(known: KnownCheckpoints, findings: FindingList, retainedFrom: number) {
     this.#known = known;
     this.#findings = findings;
@@ -28,11 +30,11 @@ export class CheckpointCheck {
     if (record.type === 'dev.plumbline.audit.checkpoint') this.#told(record.data['lastCheckpoint'], sequence, place);
   }
 
-  end(lastSequence: number): void {
-    if (this.#newest && !this.#known.bySequence.has(this.#newest.sequence) && this.#hasKeys())
-      this.#newestMissing(this.#newest);
-    const behind = this.#known.behind(lastSequence);
-    const last = behind.at(-1);
+  /** @param late checkpoints that were written while the log was read */
+  end(lastSequence: number, late: ReadonlySet<number>): void {
+    for (const told of this.#missing) if (!late.has(told.sequence)) this.#tellMissing(told);
+    this.#checkNewest(late);
+    const last = this.#known.behind(lastSequence).at(-1);
     if (last === undefined) return;
     const path = this.#known.bySequence.get(last)?.path;
     const message = `The log ends with record ${lastSequence}, and the checkpoint ${path} vouches for record ${last}`;
@@ -48,15 +50,20 @@ export class CheckpointCheck {
     this.#newest = { sequence, place };
     const last = Number(lastCheckpoint ?? 0);
     if (!this.#hasKeys() || !(last >= this.#retainedFrom)) return;
-    const known = this.#known.bySequence.get(last);
-    if (known?.local) return;
-    const message = `The checkpoint of record ${last} was written beside the log and is not there`;
-    const kind = 'checkpoint-missing';
-    if (known) this.#findings.warning(kind, `${message}; an exported copy is`, { ...place, sequence: last });
-    else this.#findings.error(kind, message, { ...place, sequence: last });
+    if (!this.#known.bySequence.get(last)?.local) this.#missing.push({ ...place, sequence: last });
   }
 
-  #newestMissing({ sequence, place }: { sequence: number; place: FindingPlace }): void {
+  #tellMissing(place: FindingPlace & { readonly sequence: number }): void {
+    const message = `The checkpoint of record ${place.sequence} was written beside the log and is not there`;
+    const isKnown = this.#known.bySequence.has(place.sequence);
+    if (isKnown) this.#findings.warning('checkpoint-missing', `${message}; an exported copy is`, place);
+    else this.#findings.error('checkpoint-missing', message, place);
+  }
+
+  #checkNewest(late: ReadonlySet<number>): void {
+    if (!this.#newest || !this.#hasKeys()) return;
+    const { sequence, place } = this.#newest;
+    if (this.#known.bySequence.has(sequence) || late.has(sequence)) return;
     const message = `The checkpoint of record ${sequence} is not there: the gateway ended before it was written, or it was removed`;
     this.#findings.warning('checkpoint-missing', message, place);
   }

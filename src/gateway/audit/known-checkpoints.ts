@@ -20,6 +20,7 @@ export class KnownCheckpoints {
   exported = 0;
   readonly #keys: readonly VerifierKey[];
   readonly #findings: FindingList;
+  readonly #paths = new Set<string>();
 
   constructor(keys: readonly VerifierKey[], findings: FindingList) {
     this.#keys = keys;
@@ -40,12 +41,24 @@ export class KnownCheckpoints {
     for (const path of await listNotes(place)) if (await this.#read(path, 'exported')) this.exported += 1;
   }
 
+  /** Sequences of checkpoints beside the log that were written since `readLocal`. */
+  async readLate(directory: string): Promise<ReadonlySet<number>> {
+    const late = new Set<number>();
+    for (const path of await listNotes(join(directory, CHECKPOINTS_FOLDER))) {
+      if (this.#paths.has(path)) continue;
+      const checkpoint = await readCheckpoint(path, this.#keys);
+      if (checkpoint) late.add(checkpoint.sequence);
+    }
+    return late;
+  }
+
   /** Sequences that are vouched for and lie behind the given one. */
   behind(sequence: number): number[] {
     return [...this.bySequence.keys()].filter((vouched) => vouched > sequence).sort((a, b) => a - b);
   }
 
   async #read(path: string, where: 'local' | 'exported'): Promise<boolean> {
+    this.#paths.add(path);
     const checkpoint = await readCheckpoint(path, this.#keys);
     if (!checkpoint) {
       this.#findings.error('checkpoint-forged', `The checkpoint ${path} is not one that a given key signed`, {

@@ -46,7 +46,7 @@ async function verify(settings: VerifyAuditSettings, keys: readonly VerifierKey[
   for (const file of files) await readFile(directory, file, file === files.at(-1), chain, findings, signal);
   chain.torn.end();
   if (!chain.last) findings.error('missing', `There is no record in ${directory}`);
-  vouched.end(chain.last?.sequence ?? retainedFrom - 1);
+  vouched.end(chain.last?.sequence ?? retainedFrom - 1, await known.readLate(directory));
   return resultOf({ files: files.length, keys, findings, chain, known, vouched });
 }
 
@@ -55,9 +55,12 @@ async function readCheckpoints({ directory, checkpoints = [] }: VerifyAuditSetti
   for (const place of checkpoints) await known.readExported(place);
 }
 
+/** SQLite puts a journal beside its file. */
+const OWN_NAMES: ReadonlySet<string> = new Set([LOCK_FILE, `${LOCK_FILE}-journal`, CHECKPOINTS_FOLDER]);
+
 function checkForeign(foreign: readonly string[], findings: FindingList): void {
   for (const name of foreign) {
-    if (name === LOCK_FILE || name === CHECKPOINTS_FOLDER) continue;
+    if (OWN_NAMES.has(name)) continue;
     findings.warning('file-name', `${name} does not belong to the log`, { file: name });
   }
 }

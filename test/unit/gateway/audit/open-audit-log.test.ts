@@ -216,13 +216,15 @@ describe('openAuditLog', () => {
   it('says that a disk does not answer, and resolves when it does', async () => {
     const disk = new FailingDisk();
     log = await place.open({ disk });
-    const paused = Promise.withResolvers<void>();
-    disk.pause = paused.promise;
+    let answer = () => undefined as unknown;
+    disk.pause = new Promise((resolve) => {
+      answer = () => resolve();
+    });
     const appended = log.append(sampleEvent(1));
     while (disk.syncs === 0) await new Promise(setImmediate);
     place.clock.advance(11_000);
     assert.match(log.problem() ?? '', /has not answered for 11 s/);
-    paused.resolve();
+    answer();
     await appended;
     assert.equal(log.problem(), undefined);
   });
