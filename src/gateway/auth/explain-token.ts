@@ -7,6 +7,7 @@ import { callerOf } from './combine-run-facts.ts';
 import { type CompactToken, readCompactToken, type TokenHeader, tokenHash } from './compact-token.ts';
 import type { IssuerSettings } from './issuer-settings.ts';
 import type { JsonObject } from './strict-json.ts';
+import { type Compared, tokenComparison } from './token-comparison.ts';
 import { type RefusalReason, refusalText } from './token-refused.ts';
 import { importKeys } from './verification-key.ts';
 import { checkHeader, checkSignature, findIssuer, readClaims } from './verify-token.ts';
@@ -29,7 +30,7 @@ export interface TokenCheck {
   readonly reason?: RefusalReason | undefined;
   /** The claim or header parameter. */
   readonly field?: string | undefined;
-  /** Why it failed or was skipped, without its full stop. */
+  /** Why it failed or was skipped, and what was compared; without its full stop. It may quote clean claims, never the token. */
   readonly why?: string | undefined;
 }
 
@@ -75,9 +76,17 @@ export async function explainToken(
   const clean = await rows.run('claims', compact && (() => checkClaimShape(compact.payload)));
   const token = await rows.run('profile', clean && both && (() => readFacts(both, now)));
   await rows.run('authorises', token && issuer && (() => callerOf(token, issuer)));
-  const { verdict, checks } = rows;
+  const checks = compact === undefined ? rows.checks : compared(rows.checks, { token: compact, issuers, issuer, now });
   const { header, payload: claims } = compact ?? {};
+  const { verdict } = rows;
   return { verdict, checks, hint: hintOf(text), tokenHash: tokenHash(String(text)), header, claims, issuer, token };
+}
+
+function compared(checks: readonly TokenCheck[], what: Compared): readonly TokenCheck[] {
+  return checks.map((check) => {
+    const more = tokenComparison(check.reason, what);
+    return more === undefined ? check : { ...check, why: `${check.why}: ${more}` };
+  });
 }
 
 interface TokenAndIssuer {
@@ -154,6 +163,7 @@ function hintOf(text: string): string | undefined {
   if (/^\s*Bearer\s/i.test(text)) return 'it begins with `Bearer`: give the token alone';
   if (/^\s*["']|["']\s*$/.test(text)) return 'it stands in quotes';
   if (/^\s|\s$/.test(text)) return 'there is a space or line break before or after it';
+  if (/^[\w-]+\.[\w-]+\.?$/.test(text)) return 'it has no signature';
   if (text.split('.').length === 5) return 'it is encrypted (JWE); ask the issuer for a signed token';
   return undefined;
 }

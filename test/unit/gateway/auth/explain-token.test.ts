@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { explainToken, type TokenExplanation } from '#gateway/auth/explain-token.ts';
 import { HOSTILE_CLAIMS, hostileToken } from '../../../support/hostile-claims.ts';
 import { HOSTILE_TOKENS } from '../../../support/hostile-tokens.ts';
-import { token } from '../../../support/test-issuer.ts';
+import { type Claims, token } from '../../../support/test-issuer.ts';
 import { NOW, SAMPLE_NAMES, sharedKey, testIssuer } from '../../../support/test-issuers.ts';
 
 const gitlab = testIssuer('gitlab');
@@ -73,6 +73,24 @@ describe('explain a token', () => {
     assert.equal(failed(await explain(token(pipelines), [pipelines.settings]))[0]?.reason, 'facts-only');
   });
 
+  it('shows what the token has and what the policy has', async () => {
+    const why = async (claims: Claims, header: Claims = {}) =>
+      failed(await explain(token(gitlab, claims, header)))[0]?.why ?? '';
+    assert.match(
+      await why({ iss: 'https://gitlab.example.com/' }),
+      /has its iss: it has 'https:\/\/gitlab\.example\.com\/', the policy has 'https:\/\/gitlab\.example\.com'$/,
+    );
+    assert.match(await why({ aud: ['a'] }), /: it has 'a', the policy has 'https:\/\/gateway\.example\.com'$/);
+    assert.match(await why({}, { alg: 'PS256' }), /: it has 'PS256', the policy has 'RS256'$/);
+    assert.match(await why({}, { typ: 'at+jwt' }), /: it has 'at\+jwt'$/);
+    assert.match(await why({}, { kid: 'key-9' }), /: its kid is 'key-9'$/);
+    assert.match(
+      await why({ iat: NOW / 1_000 - 120, nbf: undefined, exp: NOW / 1_000 - 60 }),
+      /: it ended at 2026-11-21T11:59:00\.000Z, now it is 2026-11-21T12:00/,
+    );
+    assert.match(await why({ exp: NOW / 1_000 + 7_190 }), /: it lives 7200 s, the policy allows 3600 s$/);
+  });
+
   it('names usual mistakes', async () => {
     const hints: readonly (readonly [string, RegExp])[] = [
       ['', /empty/],
@@ -80,6 +98,7 @@ describe('explain a token', () => {
       [`"${token(gitlab)}"`, /quotes/],
       [`${token(gitlab)}\n`, /line break/],
       ['a.b.c.d.e', /encrypted/],
+      ['a.b.', /no signature/],
     ];
     for (const [text, hint] of hints) assert.match((await explain(text)).hint ?? '', hint);
     assert.equal((await explain(token(gitlab))).hint, undefined);
