@@ -355,6 +355,15 @@ describe('Policy.decide', () => {
       });
   });
 
+  it('refuses when there is no time', () => {
+    assert.equal(decide({}, {}, Number.NaN).allowed, false);
+  });
+
+  it('takes no evidence that is inherited', () => {
+    const evidence = Object.create({ approval: true }) as Record<string, boolean>;
+    assert.equal(decide(withBinding({ require: { approval: true } }), { evidence }).allowed, false);
+  });
+
   describe('with a bundle', () => {
     const code = {
       kind: 'bundle',

@@ -141,6 +141,7 @@ describe('parsePolicy', () => {
     ['a text', 'hello', /^1:\(document\): must be a map/],
     ['no end of a bracket', '{[', /^1:\(document\):/],
     ['brackets without end', '['.repeat(60_000), /^1:\(file\): is nested too deep/],
+    ['what is large and no policy', 'x\n'.repeat(40_000), /^1:\(file\): is no policy/],
     [
       'maps without end',
       Array.from({ length: 200 }, (_, i) => `${' '.repeat(i)}a:`).join('\n'),
