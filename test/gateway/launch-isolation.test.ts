@@ -49,9 +49,11 @@ describe('workers with Unix users of their own', () => {
 
   it('run as that user alone, without privileges and without a way to win any', async () => {
     process.env['GATEWAY_ONLY'] = 'canary';
-    const runId = await startAs(ALICE, 'Tells', { secretFiles: { TOKEN_FILE: new Secret('a token') } }).finally(
-      () => delete process.env['GATEWAY_ONLY'],
-    );
+    const umask = process.umask(0o077);
+    const runId = await startAs(ALICE, 'Tells', { secretFiles: { TOKEN_FILE: new Secret('a token') } }).finally(() => {
+      process.umask(umask);
+      delete process.env['GATEWAY_ONLY'];
+    });
     assert.equal((await followAttempt(scenario.launcher, runId)).outcome.state, 'succeeded');
     const facts = await told(runId, 'alice', 'tells');
     assert.deepEqual(facts['ids'], [Array(3).fill(ALICE.uid), Array(3).fill(ALICE.gid)]);

@@ -1,5 +1,5 @@
 import { constants, lstatSync, openSync } from 'node:fs';
-import { chown, lstat, mkdir, open, rm, rmdir, writeFile } from 'node:fs/promises';
+import { chmod, chown, lstat, mkdir, open, rm, rmdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Secret } from '#core/secret.ts';
 import { type ExitRecord, parseExitRecord } from '#engines/luigi/exit-record.ts';
@@ -64,7 +64,11 @@ export class AttemptFolder {
   /** Writes secrets to files of their own; gives the path of each. */
   async writeSecrets(secrets: Readonly<Record<string, Secret>>): Promise<Record<string, string>> {
     const names = Object.keys(secrets);
-    if (names.length > 0) await mkdir(this.#secrets, { mode: 0o711 });
+    if (names.length > 0) {
+      await mkdir(this.#secrets);
+      // Whatever the umask took away: the worker must pass.
+      await chmod(this.#secrets, 0o711);
+    }
     const written: Record<string, string> = {};
     for (const name of names) {
       if (!/^\w+$/.test(name)) throw new TypeError(`${name} is no name of an environment variable`);

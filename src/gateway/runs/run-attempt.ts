@@ -57,7 +57,7 @@ export class RunAttempt {
   launch({ role }: Permission, deadlineAt: number): Promise<AttemptEnd> {
     return this.#conclude(async () => {
       this.#arm(deadlineAt);
-      const failed = await this.#started(role);
+      const failed = await this.#started(role, deadlineAt);
       this.#begun.resolve(failed === undefined);
       if (failed) return failed;
       return this.#toTheEnd();
@@ -99,14 +99,15 @@ export class RunAttempt {
   }
 
   /** `undefined` when the worker was started. */
-  async #started(role: Permission['role']): Promise<AttemptEnd | undefined> {
-    const { launcher, closing, journal } = this.#context;
+  async #started(role: Permission['role'], deadlineAt: number): Promise<AttemptEnd | undefined> {
+    const { launcher, closing, journal, clock } = this.#context;
     const { id } = this.run.record;
     try {
       const signal = AbortSignal.any([this.#preparing.signal, closing]);
       const launch = await prepareLaunch(this.#context, this.run, role, this.attempt, signal);
       signal.throwIfAborted();
-      await launcher.start(launch);
+      // The worker keeps the deadline too: it holds while this process is away.
+      await launcher.start({ ...launch, maxRuntimeMs: Math.max(1, deadlineAt - clock.now()) });
     } catch (thrown) {
       closing.throwIfAborted();
       return this.#notStarted(thrown);
