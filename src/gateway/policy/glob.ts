@@ -35,7 +35,7 @@ export class Glob {
     for (const [place, token] of this.#tokens.entries()) {
       if (from[place] === 0) continue;
       if (token === '**' || (token === '*' && !isSeparator)) to[place] = 1;
-      else if (token === character && token !== '*') to[place + 1] = 1;
+      else if (token === character) to[place + 1] = 1;
     }
   }
 

@@ -86,6 +86,8 @@ describe('claimReader', () => {
     'kubernetes.io': { namespace: 'etl', serviceaccount: { name: 'runner' } },
     groups: ['one', 'two'],
     'm~n': { '': 'empty' },
+    'x~1': 'tilde and one',
+    'x/': 'slash',
   };
   const rows: readonly (readonly [string, JsonValue | undefined])[] = [
     ['project_id', '7'],
@@ -104,6 +106,7 @@ describe('claimReader', () => {
     ['/project_id/0', undefined],
     ['/project_id/length', undefined],
     ['/m~0n/', 'empty'],
+    ['/x~01', 'tilde and one'],
     ['__proto__', undefined],
     ['constructor', undefined],
     ['/constructor/name', undefined],

@@ -96,7 +96,7 @@ describe('testPolicy', () => {
   });
 
   it('does not fail with the days: a binding for a time does not count unless the example says when', () => {
-    const soon = { ...wide, from: '2026-12-01', until: '2026-12-02', reason: 'x' };
+    const soon = { ...wide, until: '2026-12-02', reason: 'x' };
     const at = '2026-12-01T10:00:00Z';
     assert.deepEqual(outcomes({ claims: SEVEN }, { claims: EIGHT }, {}, { bindings: [soon] }), [
       'pass allowed',
