@@ -1,8 +1,8 @@
 import type { ServiceConnection } from '#core/connection.ts';
 import { Secret } from '#core/secret.ts';
 import { createHttp } from '#http/http.ts';
-import { requestAssertion } from '#identity/assertion.ts';
-import { connectionIdentity, type IdentitySurroundings } from '#identity/connection-identity.ts';
+import type { IdentitySurroundings } from '#identity/connection-identity.ts';
+import { gatewayIdentity } from '#identity/gateway-identity.ts';
 import type { LocalAzure } from '#local-azure/local-azure.ts';
 import type { PipelineRunFacts } from '#local-azure/pipeline-run.ts';
 
@@ -28,22 +28,10 @@ export const SALES_RUN: PipelineRunFacts = {
 /** Headers with which a request proves who sends it. */
 export type ProofHeaders = Readonly<Record<string, string>>;
 
-const CONNECTION = 'retail-gateway';
-const AUDIENCE = 'api://plumbline-gateway/.default';
-
-/**
- * What a step in a job of this pipeline sends: its connection's access token for the gateway and, beside it, the pipeline's own
- * token, which is good for ten minutes.
- */
+/** What a step in a job of this pipeline sends to the gateway: good for one request, which may be repeated as it is. */
 export function pipelineProof(azure: LocalAzure, run: PipelineRunFacts = SALES_RUN): () => Promise<ProofHeaders> {
-  const surroundings = surroundingsOf(azure, run);
-  const identity = connectionIdentity(connectionNamed(azure, CONNECTION), surroundings);
-  const requestUri = surroundings.variable('System.OidcRequestUri');
-  return async () => {
-    const facts = await requestAssertion({ ...surroundings, requestUri });
-    const { token } = await identity.token(AUDIENCE);
-    return { authorization: `Bearer ${token.reveal()}`, 'plumbline-run-facts': facts.token.reveal() };
-  };
+  const identity = gatewayIdentity(connectionNamed(azure, 'retail-gateway'), surroundingsOf(azure, run));
+  return () => identity.headers();
 }
 
 function surroundingsOf(azure: LocalAzure, run: PipelineRunFacts) {

@@ -75,11 +75,14 @@ async function startAll(
   mkdirSync(folder, { recursive: true, mode: 0o755 });
   const isolation =
     options.isolation === 'none' ? isolationOf(undefined, 'it was asked for') : isolationHere(python, folder);
-  const azure = await startLocalAzure(options.azure ?? (parse(example('azure.yml')) as AzureDeclaration));
+  const [port, metricsPort] = [await freePort(), await freePort()];
+  const url = `http://127.0.0.1:${port}`;
+  const azure = await startLocalAzure(
+    reaching(url, options.azure ?? (parse(example('azure.yml')) as AzureDeclaration)),
+  );
   running.push(() => azure.close());
   const luigid = await startLuigid(folder, python);
   running.push(() => luigid.close());
-  const [port, metricsPort] = [await freePort(), await freePort()];
   const files = writeGatewayFiles({
     folder,
     python,
@@ -96,7 +99,6 @@ async function startAll(
     },
   });
   options.prepare?.(files);
-  const url = `http://127.0.0.1:${port}`;
   const started = { url, files, program: options.program, environment: machineIdentity(azure) };
   let child = await startGateway(started);
   const stop = (signal: NodeJS.Signals = 'SIGTERM') => end(child, signal);
@@ -115,6 +117,12 @@ async function startAll(
       child = await startGateway(started, '/healthz');
     },
   };
+}
+
+/** The declaration with this gateway behind its connections. */
+function reaching(url: string, azure: AzureDeclaration): AzureDeclaration {
+  const connections = azure.connections?.map((one) => (one.type === 'plumbline-gateway' ? { ...one, url } : one));
+  return { ...azure, ...(connections && { connections }) };
 }
 
 function example(name: string): string {
