@@ -81,7 +81,7 @@ export const openRole: LintRule = (parts) =>
         rule: 'wildcard-start',
         severity: 'medium',
         path: ['roles', name, 'modules', open],
-        message: 'begins with a wildcard: any module that Python finds may be run',
+        message: 'begins with a wildcard, so that every module that Python finds may be run',
         remedy: 'Name the package, e.g. `retail.**`.',
       });
     if (role.otherParameters === true)
