@@ -39,7 +39,7 @@ export function officialEvent(): unknown {
   return readJson(new URL('tests/example_full_event.json', folder));
 }
 
-/** Core and every facet of OpenLineage, and our own facet. */
+/** Core and every facet of OpenLineage, and our own facets. */
 export function openLineageSchemas(): OpenLineageSchemas {
   const ajv = new Ajv2020({ strict: false, allErrors: true });
   addFormats.default(ajv);
@@ -81,8 +81,10 @@ function schemasByKey(schemas: readonly Schema[]): ReadonlyMap<string, readonly 
 
 function facetSchemas(): Schema[] {
   const facets = new URL('facets/', folder);
-  const own = new URL('../../docs/schemas/azure-devops-pipeline-run-facet.json', import.meta.url);
-  return [...readdirSync(facets).map((file) => new URL(file, facets)), own].map((url) => readJson(url) as Schema);
+  const own = ['azure-devops-pipeline-run-facet', 'plumbline-gateway-run-facet'].map(
+    (name) => new URL(`../../docs/schemas/${name}.json`, import.meta.url),
+  );
+  return [...readdirSync(facets).map((file) => new URL(file, facets)), ...own].map((url) => readJson(url) as Schema);
 }
 
 function facetsOf(event: unknown): [string, unknown][] {

@@ -71,8 +71,9 @@ async function readSecrets(
   }
 }
 
-function asFact({ grant, vault, version }: GrantedSecret): SecretFact {
-  return { vault, name: grant.secret, version, target: grant.target };
+/** The vault as the policy names it, which is what the intent says too. */
+function asFact({ grant, version }: GrantedSecret): SecretFact {
+  return { vault: grant.vault, name: grant.secret, version, target: grant.target };
 }
 
 /** What a role takes from a vault is not the caller's to give. */

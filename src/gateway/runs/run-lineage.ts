@@ -1,5 +1,6 @@
 import { PRODUCT_VERSION } from '#core/product-version.ts';
 import type { Provenance } from '#core/provenance.ts';
+import { cleanRepositoryUrl } from '#core/repository-url.ts';
 import type { RunOutcome, TaskRecord } from '#core/run.ts';
 import { describeLineage, type Lineage } from '#lineage/describe-lineage.ts';
 import { producerUri, type RunEvent } from '#lineage/open-lineage.ts';
@@ -42,49 +43,67 @@ function withFacet(event: RunEvent, record: RunRecord): RunEvent {
   return { ...event, run: { ...event.run, facets: { ...event.run.facets, plumbline_gateway: facet } } };
 }
 
-/** Signed facts win; names that no token signs are claimed, and an id stands in where nobody gave a name. */
+/**
+ * Signed facts win; names that no token signs are claimed, and an id stands in where nobody gave a name. The claims are those
+ * that `RunLuigi@1` sends.
+ */
 export function provenanceOf(record: RunRecord): Provenance {
   const { claimed } = record.specification;
   const signed = signedOf(record);
   const text = (name: string, otherwise: string) => claimed[name] || otherwise;
-  const subject = String(record.caller['subject'] ?? 'unknown');
-  const project = signed.project ?? text('projectId', subject);
+  const project = signed.project ?? text('projectId', String(record.caller['subject'] ?? 'unknown'));
   const pipeline = signed.pipeline ?? text('pipelineId', 'unknown');
   const run = signed.run ?? text('runId', record.id);
-  const jobId = text('jobId', run);
+  const person = signed.actor ?? claimed['requestedForId'];
   return {
-    organizationUrl: text('organizationUrl', String(record.caller['iss'] ?? '')),
+    organizationUrl: organizationUrl(claimed['runUrl']) ?? String(record.caller['iss'] ?? ''),
     organization: text('organization', String(record.caller['issuer'] ?? 'unknown')),
     project: { id: project, name: text('project', project) },
-    kind: claimed['kind'] === 'release' ? 'release' : 'build',
+    kind: 'build',
     pipeline: { id: pipeline, name: text('pipeline', pipeline) },
-    run: { id: run, name: text('runName', run), url: text('runUrl', ''), startedAt: claimed['runStartedAt'] },
+    run: { id: run, name: text('run', run), url: text('runUrl', '') },
     reason: claimed['reason'],
-    ...(claimed['stage'] && { stage: { name: claimed['stage'], attempt: count(claimed['stageAttempt']) } }),
-    job: { id: jobId, name: text('job', jobId), attempt: count(claimed['jobAttempt']) },
+    ...(claimed['stage'] && { stage: { name: claimed['stage'], attempt: 1 } }),
+    job: { id: text('job', run), name: text('job', run), attempt: count(record.specification.attempt) },
     environment: signed.environment ?? claimed['environment'],
-    step: { id: text('stepId', record.key), name: text('step', record.specification.task) },
-    requestedFor: signed.actor === undefined ? undefined : { id: signed.actor },
-    agentVersion: claimed['agentVersion'],
+    step: { id: record.key, name: text('step', record.specification.task) },
+    requestedFor: person === undefined ? undefined : { id: person },
     source: sourceOf(record, signed),
   };
 }
 
 function sourceOf({ specification: { claimed }, code }: RunRecord, signed: SignedFacts): Provenance['source'] {
-  const ref = signed.ref ?? claimed['ref'];
-  const repository = URL.canParse(signed.repository ?? '') ? signed.repository : claimed['repositoryUrl'];
+  const repository = signed.repository ?? claimed['repository'];
+  // Whoever claims an address may have left a token in it.
+  const url = cleanRepositoryUrl(signed.repository) ?? cleanRepositoryUrl(claimed['repository']);
+  const tag = signed.ref?.startsWith(TAG) ? signed.ref.slice(TAG.length) : claimed['tag'];
+  const branch = signed.ref?.startsWith(BRANCH) ? signed.ref.slice(BRANCH.length) : (signed.ref ?? claimed['branch']);
   return {
-    provider: claimed['repositoryProvider'],
-    repositoryUrl: repository,
-    repositoryName: claimed['repository'] ?? signed.repository,
-    // The code that ran wins over the commit of the pipeline that asked: they need not be the same.
+    provider: url && providerOf(url),
+    repositoryUrl: url,
+    repositoryName: url ?? repository,
+    // The code that ran, not the pipeline that asked for it: they need not be of the same commit.
     commit: code?.commit ?? signed.commit ?? claimed['commit'],
-    ...(ref?.startsWith('refs/tags/') ? { tag: ref.slice('refs/tags/'.length) } : { branch: branchOf(ref) }),
+    ...(tag === undefined ? { branch } : { tag }),
+    pullRequest: claimed['pullRequest'] === undefined ? undefined : { id: claimed['pullRequest'] },
   };
 }
 
-function branchOf(ref: string | undefined): string | undefined {
-  return ref?.startsWith('refs/heads/') ? ref.slice('refs/heads/'.length) : ref;
+const TAG = 'refs/tags/';
+const BRANCH = 'refs/heads/';
+
+function providerOf(url: string): string {
+  const { hostname } = new URL(url);
+  if (hostname === 'dev.azure.com' || hostname.endsWith('.visualstudio.com')) return 'TfsGit';
+  return hostname === 'github.com' ? 'GitHub' : 'Git';
+}
+
+/** `https://dev.azure.com/fabrikam/Shop/_build/…` → `https://dev.azure.com/fabrikam` */
+function organizationUrl(runUrl: string | undefined): string | undefined {
+  const url = URL.parse(runUrl ?? '');
+  if (url?.hostname.endsWith('.visualstudio.com')) return url.origin;
+  const [organization] = url?.pathname.split('/').filter(Boolean) ?? [];
+  return url?.hostname === 'dev.azure.com' && organization ? `${url.origin}/${organization}` : undefined;
 }
 
 function count(text: string | undefined): number {
