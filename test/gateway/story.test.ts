@@ -117,6 +117,7 @@ describe('RunLuigi at a gateway, from the policy in version control to the verif
     assert.ok(story.seenArguments.size > 10);
     const places = [...files, ...argv];
     assert.deepEqual(leaksOf(Object.values(CANARIES), places), []);
+    assert.equal(leaksOf([CANARIES.plain], [{ place: 'planted', text: `x${CANARIES.plain}` }]).length, 1);
     const tokens = places.flatMap(({ place, text }) => [...text.matchAll(TOKEN)].map(() => place));
     assert.deepEqual([...new Set(tokens)], []);
   });

@@ -217,14 +217,14 @@ describe('runs of a gateway', () => {
     fixture.policy = new FakePolicy(roleOf('etl', { secrets: [grant] }));
     const value = new Secret('canary-of-a-secret');
     fixture.options = {
-      secrets: { read: async () => [{ grant, vault: 'https://myvault.vault.azure.net', version: '1', value }] },
+      secrets: { read: async () => [{ grant, vault: 'myvault', version: '1', value }] },
     };
     await fixture.start();
     const { id } = await create();
     await eventually(() => fixture.machine.starts.length === 1);
     assert.equal(fixture.machine.worker(id).launch.secretVariables['API_KEY']?.reveal(), 'canary-of-a-secret');
     assert.deepEqual((await fixture.service.read(callerOf(), id)).secrets, [
-      { vault: 'https://myvault.vault.azure.net', name: 'api-key', version: '1', target: 'environment' },
+      { vault: 'myvault', name: 'api-key', version: '1', target: 'environment' },
     ]);
     const types = fixture.audit.types(id);
     assert.ok(types.indexOf('secrets.read.intent') < types.indexOf('secrets.read.outcome'));
