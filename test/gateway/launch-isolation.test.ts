@@ -62,6 +62,8 @@ describe('workers with Unix users of their own', () => {
     assert.deepEqual(facts['privileges'], { NoNewPrivs: '1', CapPrm: none, CapEff: none, CapInh: none, CapAmb: none });
     assert.notEqual(facts['sudo'], 0);
     assert.equal(facts['umask'], 0o022);
+    for (const target of facts.descriptors ?? [])
+      assert.match(target, /'(\/dev\/null|pipe:\[\d+\]|.*tells-.*)'|No such file/);
     assert.equal(facts['token'], 'a token');
     assert.equal(facts['session'], facts['supervisor']);
     assert.ok(!('GATEWAY_ONLY' in (facts.environment ?? {})));
@@ -241,6 +243,7 @@ describe('workers with Unix users of their own', () => {
 /** What the tasks of intruder.py write down. */
 interface Told extends Record<string, unknown> {
   readonly environment?: Record<string, string>;
+  readonly descriptors?: readonly string[];
 }
 
 /** A state directory as the gateway has one, with a luigid's socket. */
