@@ -32,14 +32,17 @@ describe('the real gateway', function () {
       const engine = scenario.engine();
       const ref = await engine.start(scenarioRequest('Hung'), signal);
       const updates: RunUpdate[] = [];
-      const going = Promise.withResolvers<void>();
+      let isGoing = () => {};
+      const going = new Promise<void>((resolve) => {
+        isGoing = resolve;
+      });
       const following = (async () => {
         for await (const update of engine.follow(ref, signal)) {
           updates.push(update);
-          if (update.kind === 'task' && update.task.state === 'running') going.resolve();
+          if (update.kind === 'task' && update.task.state === 'running') isGoing();
         }
       })();
-      await Promise.race([going.promise, following]);
+      await Promise.race([going, following]);
       await scenario.gateway.stop('SIGKILL');
       await scenario.gateway.restart();
       assert.equal(await engine.cancel(ref, 'cancelled'), 'stopped');

@@ -4,7 +4,7 @@ import { delimiter, dirname, join } from 'node:path';
 import type { Clock } from '#core/clock.ts';
 import type { AzureDeclaration } from '#local-azure/declaration.ts';
 import type { RecordedExchange } from '#local-azure/exchange.ts';
-import { startLocalAzure } from '#local-azure/local-azure.ts';
+import { type LocalAzure, startLocalAzure } from '#local-azure/local-azure.ts';
 import { installedNodeBinaries } from '#local-pipeline/node-handlers.ts';
 import type { PipelineEvent } from '#local-pipeline/pipeline-listener.ts';
 import type { PipelineReport } from '#local-pipeline/pipeline-report.ts';
@@ -20,7 +20,8 @@ export type StepYaml = Readonly<Record<string, unknown>>;
 
 export interface JobCall {
   readonly steps: readonly StepYaml[];
-  readonly azure: AzureDeclaration;
+  /** Declared for this run, or one that runs already and stays. */
+  readonly azure: AzureDeclaration | LocalAzure;
   readonly proxyCredentials?: { readonly username: string; readonly password: string };
   readonly variables?: Readonly<Record<string, string>>;
   readonly secretVariables?: Readonly<Record<string, string>>;
@@ -78,19 +79,24 @@ export class JobFolder {
   }
 
   async run(call: JobCall): Promise<JobRun> {
+    if ('beginRun' in call.azure) return this.#run(call, call.azure);
     const azure = await startLocalAzure(call.azure, {
       ...(call.proxyCredentials && { proxyCredentials: call.proxyCredentials }),
     });
     try {
-      const records: StepRecord[] = [];
-      const report = await this.#pipeline(call, withoutNames(azure, call.unnamed ?? []), (event) => {
-        if (event.kind === 'step-ended') records.push(event.record);
-        call.onEvent?.(event, this.#agent());
-      });
-      return this.#done(report, records, azure.exchanges());
+      return await this.#run(call, azure);
     } finally {
       await azure.close();
     }
+  }
+
+  async #run(call: JobCall, azure: LocalAzure): Promise<JobRun> {
+    const records: StepRecord[] = [];
+    const report = await this.#pipeline(call, withoutNames(azure, call.unnamed ?? []), (event) => {
+      if (event.kind === 'step-ended') records.push(event.record);
+      call.onEvent?.(event, this.#agent());
+    });
+    return this.#done(report, records, azure.exchanges());
   }
 
   remove(): void {

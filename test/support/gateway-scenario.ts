@@ -6,6 +6,7 @@ import type { GatewayRunRequest } from '#engines/luigi/gateway-request.ts';
 import { type LuigiGatewayEngine, luigiGateway } from '#engines/luigi/luigi-gateway.ts';
 import { createHttp } from '#http/http.ts';
 import type { AzureDeclaration } from '#local-azure/declaration.ts';
+import type { LocalAzure } from '#local-azure/local-azure.ts';
 import { type ProofHeaders, pipelineProof } from '../../scripts/gateway-callers.ts';
 import { pythonOf } from '../../scripts/python-environments.mjs';
 import { ROOT } from '../../scripts/repository.ts';
@@ -81,7 +82,7 @@ function policy(code: string): string {
     scheduler: 'local',
     ...more,
   });
-  const secret = { vault: 'contoso-retail', secret: 'canary', target: 'environment', name: 'CANARY' };
+  const secret = { vault: 'contoso-retail', secret: 'canary' };
   const facts = (runFacts: boolean) =>
     [
       ['prj_id', PROJECT],
@@ -112,7 +113,14 @@ function policy(code: string): string {
     roles: {
       scenarios: role('luigi-agent'),
       steps: role('luigi'),
-      secretive: role('luigi', { secrets: [secret] }),
+      secretive: role('luigi', {
+        secrets: [
+          { ...secret, target: 'environment', name: 'PLAIN' },
+          { ...secret, target: 'environment', name: 'QUOTED' },
+          { ...secret, target: 'file', name: 'LINES' },
+          { ...secret, target: 'parameter', name: 'password' },
+        ],
+      }),
     },
     bindings: [
       {
@@ -168,6 +176,14 @@ export class GatewayScenario {
       settings: { 'limits.requestsPerCaller': 100_000, 'limits.requestsPerAddress': 100_000, ...settings },
     });
     return new GatewayScenario(gateway, folder);
+  }
+
+  /** Its Azure, with connections that lead to it. */
+  get azure(): LocalAzure {
+    const { azure, url } = this.gateway;
+    const connections = () =>
+      azure.connections().map((one) => (one.type === 'plumbline-gateway' ? { ...one, url } : one));
+    return { ...azure, connections };
   }
 
   engine(lostAfterMs?: number): LuigiGatewayEngine {
