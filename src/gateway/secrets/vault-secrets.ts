@@ -33,7 +33,7 @@ export function vaultSecrets(options: VaultSecretsOptions): SecretReader {
   };
 }
 
-/** A token goes to vaults of the gateway's own cloud only: any other address is refused before anything is asked. */
+/** A token goes to vaults of the gateway's own cloud only; another address is refused before anything is asked. */
 function byVault(grants: readonly SecretGrant[], { cloud }: MachineIdentity): ReadonlyMap<string, SecretGrant[]> {
   const groups = new Map<string, SecretGrant[]>();
   for (const grant of grants) {

@@ -133,9 +133,8 @@ export class RunsFixture {
   store!: Store;
   service!: RunService;
 
-  get file(): string {
-    return join(this.folder, 'store.sqlite');
-  }
+  /** Where the store lies. */
+  file = join(this.folder, 'store.sqlite');
 
   async start(): Promise<RunService> {
     this.store = await Store.open(this.file, impatientClock());

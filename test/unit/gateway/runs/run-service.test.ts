@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict';
+import { mkdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
 import type { PlumblineError } from '#core/errors.ts';
 import { Secret } from '#core/secret.ts';
+import { fillDisk, mountSmall, unmount } from '../../../support/chaos.ts';
 import { taskOf } from '../../../support/gateway/fake-launcher.ts';
 import {
   callerOf,
@@ -302,6 +305,40 @@ describe('runs of a gateway', () => {
     assert.equal((await create('other')).state, 'queued');
   }).timeout(15_000);
 
+  it('are refused while the disk is full; those that go on lose nothing', async function () {
+    const disk = join(fixture.folder, 'disk');
+    mkdirSync(disk);
+    if (!mountSmall(disk, '1m')) return this.skip();
+    fixture.file = join(disk, 'store.sqlite');
+    try {
+      await fixture.start();
+      const { id } = await create();
+      await eventually(() => fixture.machine.starts.length === 1);
+      const worker = fixture.machine.worker(id);
+      await fillDisk(disk);
+      const statusMessage = 'x'.repeat(2_000);
+      for (let i = 0; i < 100; i += 1)
+        fixture.machine.tell(worker, { kind: 'status', task: taskOf(`T${i}`, { statusMessage }), at: 5 });
+      fixture.machine.finish(worker);
+      await eventually(() => fixture.service.problem()?.includes('disk is full') === true);
+      await assert.rejects(
+        create('other', { parameters: { long: 'x'.repeat(10_000) } }),
+        code('ERR_STORE_UNAVAILABLE'),
+      );
+      rmSync(join(disk, 'fill'));
+      assert.equal((await fixture.until(id, isOver)).state, 'succeeded');
+      const updates = await fixture.service.updates(id, 0, 1_000);
+      assert.deepEqual(
+        updates.map(({ sequence }) => sequence),
+        Array.from({ length: 104 }, (_, i) => i + 1),
+      );
+      assert.equal((await create('other')).state, 'queued');
+      await fixture.stop();
+    } finally {
+      unmount(disk);
+    }
+  });
+
   it('are listed newest first, by pages that do not move, and by filter', async () => {
     fixture.options = { limits: { runs: 0, queued: 100 } };
     fixture.policy = new FakePolicy(roleOf('etl'), roleOf('reports'));
@@ -324,7 +361,6 @@ describe('runs of a gateway', () => {
   });
 
   it('are removed with folder and updates when their time is over, and the audit stays', async () => {
-    const { RunRetention } = await import('../../../../src/gateway/runs/run-retention.ts');
     await fixture.start();
     const old = await create('old');
     const going = await create('going');
@@ -334,7 +370,6 @@ describe('runs of a gateway', () => {
     const records = fixture.audit.events.length;
     fixture.options = { keepEndedMs: 0 };
     await fixture.restart();
-    assert.ok(RunRetention);
     await eventually(async () => (await fixture.service.list(callerOf(), { limit: 10 })).runs.length === 1);
     await assert.rejects(fixture.service.read(callerOf(), old.id), code('ERR_RUN_UNKNOWN'));
     assert.deepEqual(await fixture.service.updates(old.id, 0, 10), []);
