@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { DatabaseSync } from 'node:sqlite';
 import fc from 'fast-check';
 import type { Launch } from '../../../../src/gateway/launch/launcher.ts';
 import {
@@ -15,7 +16,7 @@ const KEYS = ['a', 'b', 'c', 'd'] as const;
 type Step =
   | { readonly kind: 'create' | 'cancel'; readonly key: string }
   | { readonly kind: 'finish' | 'fail' | 'lose'; readonly which: number }
-  | { readonly kind: 'crash' | 'pause' | 'auditAway' | 'auditBack' };
+  | { readonly kind: 'crash' | 'pause' | 'auditAway' | 'auditBack' | 'storeAway' | 'storeBack' };
 
 const step: fc.Arbitrary<Step> = fc.oneof(
   {
@@ -32,7 +33,9 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   },
   {
     weight: 3,
-    arbitrary: fc.record({ kind: fc.constantFrom('crash', 'pause', 'auditAway', 'auditBack') }) as fc.Arbitrary<Step>,
+    arbitrary: fc.record({
+      kind: fc.constantFrom('crash', 'pause', 'auditAway', 'auditBack', 'storeAway', 'storeBack'),
+    }) as fc.Arbitrary<Step>,
   },
 );
 
@@ -41,6 +44,7 @@ class Interleaving {
   readonly fixture = new RunsFixture();
   readonly accepted = new Map<string, Set<string>>();
   readonly asked: Promise<unknown>[] = [];
+  #other: DatabaseSync | undefined;
 
   constructor() {
     this.fixture.policy = new FakePolicy(roleOf('etl', { attempts: 2, concurrency: 2 }));
@@ -77,6 +81,12 @@ class Interleaving {
         else machine.finish(worker, step.kind === 'finish' ? 'succeeded' : 'failed');
         return;
       }
+      case 'storeAway':
+        this.#lock();
+        return;
+      case 'storeBack':
+        this.#unlock();
+        return;
       case 'auditAway':
         audit.broken = true;
         return;
@@ -88,6 +98,23 @@ class Interleaving {
       case 'crash':
         return this.#crash(service);
     }
+  }
+
+  /** Another program holds the store. */
+  #lock(): void {
+    if (this.#other) return;
+    this.#other = new DatabaseSync(this.fixture.file);
+    try {
+      this.#other.exec('begin immediate');
+    } catch {
+      // The store was in the middle of a transaction.
+      this.#unlock();
+    }
+  }
+
+  #unlock(): void {
+    this.#other?.close();
+    this.#other = undefined;
   }
 
   async #create(key: string): Promise<void> {
@@ -103,6 +130,7 @@ class Interleaving {
   /** The process is gone in the middle of whatever it does: its store is cut off, nothing is waited for. */
   async #crash(service: RunsFixture['service']): Promise<void> {
     const { fixture } = this;
+    this.#unlock();
     const gone = service.close();
     await fixture.store.close();
     await gone;
@@ -116,6 +144,7 @@ class Interleaving {
   async settle(): Promise<void> {
     const { fixture } = this;
     fixture.audit.broken = false;
+    this.#unlock();
     await Promise.all(this.asked);
     for (;;) {
       const { runs } = await fixture.service.list(callerOf(), { limit: 100 });
@@ -149,6 +178,8 @@ class Interleaving {
       );
       assert.equal(updates.filter(({ update }) => update.kind === 'outcome').length, 1);
       assert.equal(updates.at(-1)?.update.kind, 'outcome');
+      const told = updates.filter(({ update }) => update.kind === 'state' && update.state === 'running');
+      assert.equal(told.length, starts.length, 'what a worker tells is stored once');
       const intents = this.fixture.audit.types(id).filter((type) => type === 'run.start.intent').length;
       assert.ok(intents >= starts.length, 'no start without a record before it');
     }
