@@ -166,20 +166,20 @@ describe('PolicyFile', () => {
   it('never takes half a file: it waits until nobody writes', async () => {
     // The first half is a whole policy too, without the rule that stops somebody.
     const whole = `apiVersion: plumbline.dev/policy/v1\n${yamlOf(['issuers', 'roles', 'bindings'])}`;
-    const rest = 'deny:\n  - { name: stop, reason: incident }\n';
-    const waits: (() => void)[] = [];
-    let isHeld = false;
-    const sleep: Clock['sleep'] = (ms, signal) =>
-      isHeld && ms === 5 ? new Promise((resume) => waits.push(resume)) : systemClock.sleep(ms, signal);
+    const parts = ['deny:\n', '  - { name: stop, reason: incident }\n', '  - { name: freeze, reason: year end }\n'];
+    const rest = [...parts];
+    let isWriting = false;
+    // Whenever the reader waits for the file to stand still, the writer goes on.
+    const sleep: Clock['sleep'] = async (ms, signal) => {
+      const part = isWriting && ms === 5 ? rest.shift() : undefined;
+      if (part !== undefined) writeFileSync(path, part, { flag: 'a' });
+      await systemClock.sleep(ms, signal);
+    };
     const policy = await started({ clock: { now: systemClock.now, sleep }, pollMs: 3_600_000 });
-    isHeld = true;
+    isWriting = true;
     writeFileSync(path, whole);
-    await until(() => waits.length === 1);
-    writeFileSync(path, rest, { flag: 'a' });
-    isHeld = false;
-    for (const resume of waits) resume();
     await until(() => policy.policy.sha256 !== sha(ONE));
-    assert.deepEqual(events.slice(1), [`loaded ${sha(whole + rest)}`]);
+    assert.deepEqual(events.slice(1), [`loaded ${sha(whole + parts.join(''))}`]);
   });
 
   it('brings the last of many versions into force, each whole', async () => {
