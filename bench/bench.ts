@@ -3,6 +3,7 @@ import { parseArgs } from 'node:util';
 import { endOfRun } from './end-of-run.ts';
 import type { Figure } from './figure.ts';
 import { followedRun } from './followed-run.ts';
+import { gateway } from './gateway.ts';
 import { startUp } from './start-up.ts';
 import { tokenVerification } from './token-verification.ts';
 
@@ -10,6 +11,7 @@ const BENCHES = {
   'start-up': startUp,
   'end-of-run': endOfRun,
   'followed-run': followedRun,
+  gateway,
   'token-verification': tokenVerification,
 } as const;
 
