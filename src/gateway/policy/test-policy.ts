@@ -88,22 +88,21 @@ function tryAllow(trial: Trial, binding: Binding): Outcome {
 }
 
 function tryDeny(trial: Trial, binding: Binding): Outcome {
+  const { parts, wanted, counts } = trial;
   const denial = denialOf(trial);
-  if (denial !== undefined)
+  if (denial !== undefined) {
     return {
       passed: true,
       outcome: `refused: deny rule '${denial}'`,
       reasons: [{ reason: 'deny-rule', rule: denial }],
     };
+  }
   const reasons = refusals(trial, binding);
-  const others = trial.parts.bindings.filter((other) => other !== binding && trial.counts(other));
-  const open = [
-    ...(reasons.length === 0 ? [binding] : []),
-    ...others.filter((other) => refusals(trial, other).length === 0),
-  ];
-  const [first] = open;
-  if (first !== undefined)
-    return { passed: false, outcome: `allowed by '${first.name}'`, reasons: [{ reason: 'binding', rule: first.name }] };
+  const others = parts.bindingsOf.get(wanted.caller.issuer) ?? [];
+  const open = reasons.length === 0 ? binding : others.find((other) => counts(other) && permits(trial, other));
+  if (open !== undefined) {
+    return { passed: false, outcome: `allowed by '${open.name}'`, reasons: [{ reason: 'binding', rule: open.name }] };
+  }
   return { passed: true, outcome: `refused: ${inWords(reasons)}`, reasons };
 }
 
@@ -116,17 +115,23 @@ function refusals(trial: Trial, binding: Binding): DecisionReason[] {
   const role = parts.roles.get(wanted.role);
   const isGiven = binding.roles.has(wanted.role) && role !== undefined;
   if (!isGiven) return [{ reason: 'role', rule: binding.name, field: 'role' }];
-  const failed = checksOf(trial, binding, role).filter(({ held }) => !held);
+  const failed = [...checksOf(trial, binding, role)].filter(({ held }) => !held);
   return failed.map(({ reason, field }) => ({ reason, rule: binding.name, field }));
 }
 
-function checksOf({ wanted, now, callerOnly }: Trial, binding: Binding, role: CompiledRole): Check[] {
-  return [
-    ...callerChecks(binding, wanted, now),
-    ...bundleChecks(binding, role, wanted),
-    ...requirementChecks(binding, wanted),
-    ...(callerOnly ? [] : roleChecks(role, wanted)),
-  ];
+function* checksOf({ wanted, now, callerOnly }: Trial, binding: Binding, role: CompiledRole): Generator<Check> {
+  yield* callerChecks(binding, wanted, now);
+  yield* bundleChecks(binding, role, wanted);
+  yield* requirementChecks(binding, wanted);
+  if (!callerOnly) yield* roleChecks(role, wanted);
+}
+
+/** As `refusals`, but it looks no further than the first: a thousand bindings ask it of each other. */
+function permits(trial: Trial, binding: Binding): boolean {
+  const role = trial.parts.roles.get(trial.wanted.role);
+  if (role === undefined || !binding.roles.has(trial.wanted.role)) return false;
+  for (const { held } of checksOf(trial, binding, role)) if (!held) return false;
+  return true;
 }
 
 /** The example as a request; a text when no token of the issuer is like that: the claim that is wrong. */
