@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { RunOutcome } from '#core/run.ts';
@@ -175,6 +175,24 @@ describe('after the process that starts workers was killed', () => {
     }
   });
 
+  for (const [what, spoil] of Object.entries({
+    gone: (path: string) => rmSync(path),
+    garbled: (path: string) => writeFileSync(path, '{"runId":'),
+    'of another run': (path: string) =>
+      writeFileSync(path, readFileSync(path, 'utf8').replace(/"runId":"./, '"runId":"x')),
+  })) {
+    it(`and the record of the attempt is ${what}: nothing goes on beside what comes next`, async () => {
+      const { runId, child } = starter('', { parameters: { seconds: 3_600 } });
+      await until(() => appended() === 1);
+      await killed(child);
+      spoil(join(scenario.runsDirectory, 'records', `${runId}.1.attempt.json`));
+      const next = await LaunchScenario.create({}, scenario.folder);
+      assert.equal(await next.launcher.recover(runId, 1), 'lost');
+      assert.deepEqual(findStrays(`${runId}.1`), []);
+      assert.throws(() => next.launcher.follow(runId, 1, new AbortController().signal), { code: 'ERR_RUN_LOST' });
+    });
+  }
+
   it('a pid of before the machine was switched on is nobody', async () => {
     const { runId, child } = starter('', { parameters: { seconds: 3_600 } });
     await until(() => appended() === 1);
@@ -224,6 +242,16 @@ describe('a run whose processes are killed', () => {
     assert.equal(outcome.state, 'failed');
     assert.equal(outcome.findings[0]?.code, 'ERR_RUN_DIED');
     assert.equal(await scenario.launcher.recover(runId, 1), 'ended');
+  });
+
+  it('can be stopped when nothing can be written down', async () => {
+    const { runId } = await running();
+    const records = join(scenario.runsDirectory, 'records');
+    // A folder in the place of the file: what a full disk does to the writing.
+    for (const part of ['stop', 'end']) mkdirSync(join(records, `${runId}.1.${part}.json.part`));
+    assert.equal(await scenario.launcher.stop(runId, 1, 'cancelled'), 'stopped');
+    assert.deepEqual(findStrays(`${runId}.1`), []);
+    assert.equal((await followAttempt(scenario.launcher, runId)).outcome.state, 'cancelled');
   });
 
   it('is stopped without its supervisor when it was to be stopped', async () => {

@@ -60,18 +60,23 @@ export class AttemptStore {
   /** @throws {TypeError} when this attempt was begun before: each has one start */
   async create(record: AttemptRecord): Promise<void> {
     const name = nameOf(record.runId, record.attempt);
-    if (lstatSync(this.#path(name, 'attempt'), { throwIfNoEntry: false })) {
-      throw new TypeError(`The attempt ${name} was started before.`);
-    }
+    if (this.has(name)) throw new TypeError(`The attempt ${name} was started before.`);
     await this.#write(name, 'attempt', record);
+  }
+
+  /** Also when what is there cannot be read. */
+  has(name: string): boolean {
+    return lstatSync(this.#path(name, 'attempt'), { throwIfNoEntry: false }) !== undefined;
   }
 
   remember(record: AttemptRecord): Promise<void> {
     return this.#write(nameOf(record.runId, record.attempt), 'attempt', record);
   }
 
+  /** `undefined` also when it cannot be understood. */
   read(name: string): AttemptRecord | undefined {
-    return this.#read(name, 'attempt') as AttemptRecord | undefined;
+    const record = this.#read(name, 'attempt') as AttemptRecord | undefined;
+    return record && `${record.runId}.${record.attempt}` === name ? record : undefined;
   }
 
   /** Why it was stopped; the first reason stays. */

@@ -25,6 +25,9 @@ export class Attempt {
   readonly folder: AttemptFolder;
   readonly #store: AttemptStore;
   readonly #settings: LaunchSettings;
+  /** What a full disk did not take. */
+  #unwrittenStop: CancelReason | undefined;
+  #unwrittenEnd: AttemptEnd | undefined;
   #settling: Promise<AttemptEnd> | undefined;
   #ending: Promise<void> | undefined;
   readonly #watchers = new Set<() => void>();
@@ -44,7 +47,7 @@ export class Attempt {
   }
 
   end(): AttemptEnd | undefined {
-    return this.#store.end(this.name);
+    return this.#store.end(this.name) ?? this.#unwrittenEnd;
   }
 
   /** Tells whoever follows that something may have changed. */
@@ -74,7 +77,7 @@ export class Attempt {
   /** Stops the run and waits until nothing of it is left. */
   async stop(reason: CancelReason): Promise<'stopped' | 'requested'> {
     if (!this.isOver()) {
-      await this.#store.rememberStop(this.name, reason);
+      await this.#rememberStop(reason);
       await this.endSupervisor();
     }
     const { left } = await this.settle();
@@ -112,13 +115,38 @@ export class Attempt {
     if (known) return known;
     const end = await this.#find();
     await this.folder.removeSecrets();
-    await this.#store.writeEnd(this.name, end);
+    try {
+      await this.#store.writeEnd(this.name, end);
+    } catch (error) {
+      this.#unwrittenEnd = end;
+      this.#warn('The end of a run could not be written down', error);
+    }
     return end;
+  }
+
+  /** A full disk keeps nobody from stopping a run. */
+  async #rememberStop(reason: CancelReason): Promise<void> {
+    if (this.#stopReason() !== undefined) return;
+    try {
+      await this.#store.rememberStop(this.name, reason);
+    } catch (error) {
+      this.#unwrittenStop = reason;
+      this.#warn('The reason to stop a run could not be written down', error);
+    }
+  }
+
+  #stopReason(): CancelReason | undefined {
+    return this.#store.stopReason(this.name) ?? this.#unwrittenStop;
+  }
+
+  #warn(message: string, error: unknown): void {
+    const why = error instanceof Error ? error.message : String(error);
+    this.#settings.log.warn({ attempt: this.name, why }, message);
   }
 
   async #find(): Promise<AttemptEnd> {
     const now = this.#settings.clock.now();
-    const isStopped = this.#store.stopReason(this.name) !== undefined;
+    const isStopped = this.#stopReason() !== undefined;
     if (!this.folder.hasBegun() && (await this.folder.revoke())) {
       return { at: now, neverStarted: true, left: 0, ...(isStopped && { exit: ENDED_UNBEGUN }) };
     }
@@ -143,7 +171,7 @@ export class Attempt {
       endedAt: at,
       adopted: false,
       runDirectory: `the folder of attempt ${attempt} of run ${runId}`,
-      stop: this.#store.stopReason(this.name) ?? (exit?.stopped && exit.deadline ? 'deadline' : undefined),
+      stop: this.#stopReason() ?? (exit?.stopped && exit.deadline ? 'deadline' : undefined),
       record: exit,
       runId: this.name,
       supervisorStatus: undefined,

@@ -4,6 +4,7 @@ import { PlumblineError } from '#core/errors.ts';
 import type { RunUpdate } from '#core/run.ts';
 import type { CancelReason } from '#engines/engine.ts';
 import { FileSignal } from '#engines/luigi/file-signal.ts';
+import { endStrays } from '#engines/luigi/stray-processes.ts';
 import { workerRequest } from '#engines/luigi/worker-request.ts';
 import { Attempt } from './attempt.ts';
 import { AttemptFolder } from './attempt-folder.ts';
@@ -79,8 +80,7 @@ class LocalLauncher implements Launcher {
     const name = nameOf(runId, attempt);
     if (this.#starting.has(name)) return 'alive';
     const found = this.#find(name);
-    // Without a record no request was ever sent, and whoever would have sent it is gone.
-    if (!found) return 'neverStarted';
+    if (!found) return this.#withoutRecord(name);
     if (!found.isOver()) {
       // One that stands before its claim must not begin later: either it has the claim now, or nobody gets it.
       if (found.folder.hasBegun() || !(await found.folder.revoke())) return 'alive';
@@ -117,6 +117,15 @@ class LocalLauncher implements Launcher {
     await found.folder.remove();
     await this.#store.remove(name);
     this.#attempts.delete(name);
+  }
+
+  /**
+   * Without a record no request was ever sent, and whoever would have sent it is gone: if the records are still what they were. If
+   * they are not, what carries the attempt's mark is ended, and it is lost.
+   */
+  async #withoutRecord(name: string): Promise<Recovered> {
+    const { found } = await endStrays(name, { graceMs: 0 });
+    return found > 0 || this.#store.has(name) ? 'lost' : 'neverStarted';
   }
 
   async #begin(launch: Launch, prepared: AttemptRecord): Promise<void> {
