@@ -49,7 +49,7 @@ describe('the audit log on a disk that takes no more', function () {
     if (!unmount) this.skip();
     const filler = join(place.directory, 'filler');
     writeFileSync(filler, Buffer.alloc(100_000));
-    const log = await place.open({ checkpoint: { everyRecords: 1e9 } });
+    const log = await place.open({ checkpoint: { everyRecords: 1e9, everyMs: 1e9 } });
     const kept = await fill(log, 5);
     assert.match(log.problem() ?? '', /no space left/);
     assert.equal(place.lines().length, kept);

@@ -1,7 +1,8 @@
 import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject } from 'node:crypto';
 import { constants, promises } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { auditUnavailable, systemReason } from './audit-unavailable.ts';
+import { localDisk } from './log-segment.ts';
 import { formatVerifierKey, isKeyName, signNote } from './signed-note.ts';
 
 /** What signs checkpoints. The private key stays inside. */
@@ -114,6 +115,7 @@ async function replaceFile(file: string, text: string | Buffer, mode: number): P
   try {
     await promises.writeFile(partial, text, { mode, flag: 'wx', flush: true });
     await promises.rename(partial, file);
+    await localDisk.syncDirectory(dirname(file));
   } catch (thrown) {
     await promises.rm(partial, { force: true }).catch(() => undefined);
     throw thrown;

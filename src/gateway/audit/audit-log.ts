@@ -21,7 +21,11 @@ export interface AuditReceipt {
  * Whoever wants to act appends first and acts only then: no audit record, no run.
  */
 export interface AuditLog {
-  /** @throws {PlumblineError} `ERR_AUDIT_UNAVAILABLE` when it cannot be written; nothing may be done then. */
+  /**
+   * @throws {PlumblineError} `ERR_AUDIT_UNAVAILABLE` when it cannot be written; nothing may be done then.
+   * @throws {TypeError} when the event holds a credential, a field for one, or what is no JSON: a mistake of ours, nothing is
+   *   written and nothing may be done. Text of callers goes through `redactCredentials` first.
+   */
   append(event: AuditEvent): Promise<AuditReceipt>;
   /** Signs what stands now and writes it beside the log, and to the place off this machine if one is set. */
   checkpoint(): Promise<void>;

@@ -70,7 +70,7 @@ export interface AuditReportRow {
   /** `namespace/name`. */
   readonly inputs: readonly string[];
   readonly outputs: readonly string[];
-  /** Of the run at its end; absent while it goes on. */
+  /** Of the run at its end; absent while it goes on; `exists`, `refused` or `failed` when the request began no run. */
   readonly state?: string | undefined;
   readonly endedAt?: number | undefined;
   readonly attempts: number;

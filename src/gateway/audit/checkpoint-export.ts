@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import type { Clock } from '#core/clock.ts';
 import { systemReason } from './audit-unavailable.ts';
-import { writeNote } from './checkpoint-files.ts';
+import { writeExportedNote } from './checkpoint-files.ts';
 
 interface Offered {
   /** Relative to the folder. */
@@ -52,7 +52,7 @@ export class CheckpointExport {
     while (this.#offered) {
       const { path, note } = this.#offered;
       try {
-        await writeNote(join(this.#directory, path), note);
+        await writeExportedNote(join(this.#directory, path), note);
       } catch (thrown) {
         return this.#tell(systemReason(thrown));
       }

@@ -1,6 +1,7 @@
 import { promises } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { CHECKPOINT_NAME, parseCheckpoint, type ReadCheckpoint } from './checkpoint-note.ts';
+import { localDisk } from './log-segment.ts';
 import { isSignedBy, type VerifierKey } from './signed-note.ts';
 
 /** Beside the files of the log. */
@@ -10,10 +11,12 @@ export const CHECKPOINTS_FOLDER = 'checkpoints';
 const LARGEST_NOTE = 4_096;
 
 /**
- * Writes a note where none is yet, whole or not at all. The same note again is no error.
+ * Writes a note into a folder elsewhere, where none is yet. The same note again is no error. It is written under its own name
+ * at once: places that keep what they were given can neither rename nor remove.
+ *
  * @throws when it cannot be written, or another one has its place: two histories have the same number of records
  */
-export async function writeNote(path: string, note: string): Promise<void> {
+export async function writeExportedNote(path: string, note: string): Promise<void> {
   await promises.mkdir(dirname(path), { recursive: true, mode: 0o700 });
   try {
     await promises.writeFile(path, note, { mode: 0o600, flag: 'wx', flush: true });
@@ -23,6 +26,22 @@ export async function writeNote(path: string, note: string): Promise<void> {
       throw thrown;
     }
     if ((await promises.readFile(path, 'utf8')) !== note) throw new Error(`${path} holds another checkpoint`);
+  }
+}
+
+/**
+ * Writes a note beside the log, whole or not at all whatever happens, and on the disk when this resolves. It never replaces one.
+ */
+export async function writeLocalNote(path: string, note: string): Promise<void> {
+  const day = dirname(path);
+  await promises.mkdir(day, { recursive: true, mode: 0o700 });
+  const partial = `${path}.partial`;
+  try {
+    await promises.writeFile(partial, note, { mode: 0o600, flush: true });
+    await promises.link(partial, path);
+    for (const folder of [day, dirname(day), dirname(dirname(day))]) await localDisk.syncDirectory(folder);
+  } finally {
+    await promises.rm(partial, { force: true }).catch(() => undefined);
   }
 }
 

@@ -4,7 +4,7 @@ import type { AuditKeys } from './audit-keys.ts';
 import { systemReason } from './audit-unavailable.ts';
 import type { ChainWriter } from './chain-writer.ts';
 import type { CheckpointExport } from './checkpoint-export.ts';
-import { CHECKPOINTS_FOLDER, writeNote } from './checkpoint-files.ts';
+import { CHECKPOINTS_FOLDER, writeLocalNote } from './checkpoint-files.ts';
 import { checkpointPath, checkpointText } from './checkpoint-note.ts';
 
 export type CheckpointReason = 'time' | 'records' | 'request' | 'stop';
@@ -78,7 +78,7 @@ export class Checkpointer {
     const checkpoint = { origin: keys.origin, sequence, hash, at: clock.now() };
     const note = keys.sign(checkpointText(checkpoint));
     const path = checkpointPath(checkpoint);
-    await writeNote(join(directory, CHECKPOINTS_FOLDER, path), note);
+    await writeLocalNote(join(directory, CHECKPOINTS_FOLDER, path), note);
     this.#last = sequence;
     exported?.offer(path, note);
     await exported?.flush();

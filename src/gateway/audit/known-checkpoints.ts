@@ -1,3 +1,4 @@
+import { promises } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { CHECKPOINTS_FOLDER, listNotes, readCheckpoint } from './checkpoint-files.ts';
 import { CHECKPOINT_NAME, checkpointPath } from './checkpoint-note.ts';
@@ -59,6 +60,7 @@ export class KnownCheckpoints {
 
   async #read(path: string, where: 'local' | 'exported'): Promise<boolean> {
     this.#paths.add(path);
+    if ((await promises.stat(path)).size === 0) return this.#empty(path);
     const checkpoint = await readCheckpoint(path, this.#keys);
     if (!checkpoint) {
       this.#findings.error('checkpoint-forged', `The checkpoint ${path} is not one that a given key signed`, {
@@ -75,6 +77,14 @@ export class KnownCheckpoints {
     }
     this.bySequence.set(sequence, { hash, path, local: false, exported: false, ...known, [where]: true });
     return true;
+  }
+
+  /** It says nothing, no more than one that is not there. */
+  #empty(path: string): false {
+    this.#findings.warning('checkpoint-missing', `The checkpoint ${path} is empty: it was not written to its end`, {
+      file: path,
+    });
+    return false;
   }
 
   #checkName(path: string, expected: string): void {

@@ -1,4 +1,5 @@
 import { promises } from 'node:fs';
+import { dirname } from 'node:path';
 import { type Clock, systemClock } from '#core/clock.ts';
 import type { AuditIndex } from './audit-index.ts';
 import type { AuditKeys } from './audit-keys.ts';
@@ -48,7 +49,7 @@ export interface AuditLogSettings {
  */
 export async function openAuditLog(settings: AuditLogSettings): Promise<AuditLog> {
   const { directory } = settings;
-  await prepared(directory, () => promises.mkdir(directory, { recursive: true, mode: 0o700 }));
+  await prepared(directory, () => makeDirectory(directory));
   const lock = lockLog(directory);
   try {
     return await prepared(directory, () => open(settings, lock));
@@ -56,6 +57,11 @@ export async function openAuditLog(settings: AuditLogSettings): Promise<AuditLog
     lock.release();
     throw thrown;
   }
+}
+
+async function makeDirectory(directory: string): Promise<void> {
+  const made = await promises.mkdir(directory, { recursive: true, mode: 0o700 });
+  if (made !== undefined) await localDisk.syncDirectory(dirname(directory));
 }
 
 async function prepared<T>(directory: string, act: () => Promise<T>): Promise<T> {
@@ -68,7 +74,7 @@ async function prepared<T>(directory: string, act: () => Promise<T>): Promise<T>
 
 async function open(settings: AuditLogSettings, lock: LogLock): Promise<AuditLog> {
   const { directory, keys, clock = systemClock, rotateBytes = 64 * 1024 * 1024, disk = localDisk } = settings;
-  const onProblem = settings.onProblem ?? (() => undefined);
+  const onProblem = (message: string) => tellSafely(settings, message);
   const found = await findChainStart(directory);
   const newest = await newestCheckpoint(directory, keys.publicKeys.map(parseVerifierKey));
   const { start, outage } = goOn(directory, found, newest, onProblem);
@@ -109,7 +115,8 @@ async function open(settings: AuditLogSettings, lock: LogLock): Promise<AuditLog
     lock.release();
   };
   return {
-    append: (event) => writer.append(event),
+    // An event that is refused is a rejection too, so that no caller needs to expect both.
+    append: async (event) => writer.append(event),
     checkpoint: () => checkpointer.checkpoint('request'),
     problem: () => writer.problem(),
     close: () => {
@@ -137,6 +144,15 @@ function goOn(
   tell(`The audit log in ${directory} was cut: records ${missing.from} to ${missing.to} are gone`);
   const start = { head: { sequence: newest.sequence, hash: newest.hash, time: newest.at }, torn };
   return { start, outage: new Outage({ torn, missing }) };
+}
+
+/** A listener that throws must not make a record look refused that is on the disk. */
+function tellSafely({ onProblem }: AuditLogSettings, message: string): void {
+  try {
+    onProblem?.(message);
+  } catch {
+    // The log goes on; readiness asks for the problem itself.
+  }
 }
 
 async function tick(clock: Clock, everyMs: number, signal: AbortSignal, act: () => Promise<void>): Promise<void> {

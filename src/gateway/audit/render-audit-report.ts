@@ -93,6 +93,8 @@ function csvCell(text: string): string {
  */
 const FORMULA = /((?:^|[;,|\uFFFD])["'\s\uFFFD]*)(?=[=+\-@\uFF0B\uFF0D\uFF1D\uFF20])/g;
 
+const RAN: ReadonlySet<string> = new Set(['allowed', 'reported']);
+
 const TABLE: readonly (readonly [string, number, (row: AuditReportRow) => string | undefined])[] = [
   ['TIME', 20, ({ at }) => time(at)?.replace(/\.\d+/, '')],
   ['DECISION', 8, ({ decision }) => decision],
@@ -100,7 +102,7 @@ const TABLE: readonly (readonly [string, number, (row: AuditReportRow) => string
   ['ROLE', 16, ({ role }) => role],
   ['TASK', 28, ({ module, task }) => [module, task].filter(Boolean).join('.')],
   ['RUN', 36, ({ run }) => run],
-  ['STATE', 9, ({ state, run }) => state ?? (run === undefined ? '' : 'open')],
+  ['STATE', 9, ({ state, decision }) => state ?? (RAN.has(decision) ? 'open' : '')],
   ['RAN AS', 20, ({ unixUser, workerIdentity, isolation }) => words(unixUser ?? isolation, workerIdentity)],
   ['CODE', 19, ({ codeDigest, commit }) => codeDigest ?? commit],
   ['POLICY', 24, ({ policy, binding }) => words(policy?.slice(0, 8), binding)],

@@ -45,7 +45,8 @@ export class ReportFold {
 
   #own(record: AuditRecord, at: number, decision: AuditReportRow['decision']): void {
     if (at < this.#from) return;
-    const row = { ...emptyRow(record, at), decision };
+    const run = decision === 'denied' ? record.subject : undefined;
+    const row = { ...emptyRow(record, at), decision, run };
     tell(row, record.data);
     this.#others.push(row);
   }
@@ -64,6 +65,9 @@ function emptyRow({ sequence }: AuditRecord, at: number): Draft {
   return { at, sequence: Number(sequence), decision: 'allowed', attempts: 0, ...lists };
 }
 
+/** How a request ends that began no run: its key had one already, the queue was full, the store failed. */
+const NO_RUN: ReadonlySet<string> = new Set(['exists', 'refused', 'failed']);
+
 function tellOfRun(row: Draft, { type, data }: AuditRecord, at: number): void {
   if (type.includes('.cancel.')) {
     const who = fields(data['caller']);
@@ -71,6 +75,8 @@ function tellOfRun(row: Draft, { type, data }: AuditRecord, at: number): void {
     return;
   }
   tell(row, data);
+  const result = text(data['result']);
+  if (type.endsWith('.run.create.outcome') && result !== undefined && NO_RUN.has(result)) row.state = result;
   if (type.endsWith('.run.start.intent')) row.attempts = Math.max(row.attempts + 1, Number(data['attempt']) || 0);
   if (!type.endsWith('.run.end')) return;
   row.state = text(data['state']) ?? row.state;

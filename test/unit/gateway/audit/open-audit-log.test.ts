@@ -145,9 +145,9 @@ describe('openAuditLog', () => {
   it('refuses an event that is too large or of no type, and is none the worse', async () => {
     log = await place.open();
     const opened = log;
-    assert.throws(() => opened.append(sampleEvent(1, { text: 'x'.repeat(300_000) })), TypeError);
-    assert.throws(() => opened.append({ type: 'something', data: {} }), TypeError);
-    assert.throws(() => opened.append(sampleEvent(1, { count: Number.NaN })), TypeError);
+    await assert.rejects(opened.append(sampleEvent(1, { text: 'x'.repeat(300_000) })), TypeError);
+    await assert.rejects(opened.append({ type: 'something', data: {} }), TypeError);
+    await assert.rejects(opened.append(sampleEvent(1, { count: Number.NaN })), TypeError);
     await opened.append(sampleEvent(1));
     assert.equal(place.lines().length, 1);
   });
@@ -179,7 +179,7 @@ describe('openAuditLog', () => {
   ] as const) {
     it(`refuses records on ${failure}, leaves none half-written, and goes on by itself`, async () => {
       const disk = new FailingDisk();
-      log = await place.open({ disk });
+      log = await place.open({ disk, checkpoint: { everyMs: 1e9 } });
       const opened = log;
       await appendSamples(opened, 3);
       arrange(disk);
@@ -371,6 +371,28 @@ describe('checkpoints of the audit log', () => {
     assert.equal(notesIn(place.exported).length, 1);
     const result = await place.verify({ checkpoints: [place.exported] });
     assert.equal(result.checkpoints.exportedCovers, 4);
+  });
+
+  it('are whole or not there: one that was not finished is told and no forgery', async () => {
+    await place.write((log) => appendSamples(log, 1));
+    writeFileSync(join(place.directory, 'checkpoints/2026-11-21/0000000000000009.note'), '');
+    const result = await place.verify();
+    assert.deepEqual([result.verdict, ...kindsOf(result)], ['intact', 'checkpoint-missing']);
+  });
+
+  it('cannot make a record look refused by a listener that throws', async () => {
+    writeFileSync(place.exported, 'not a folder');
+    const onProblem = () => {
+      throw new Error('a listener of no use');
+    };
+    const disk = new FailingDisk();
+    const log = await place.open({ disk, onProblem, checkpoint: { exportDirectory: place.exported } });
+    disk.failing.set('write', 'EIO');
+    await assert.rejects(log.append(sampleEvent(1)), isUnavailable);
+    disk.failing.clear();
+    await log.append(sampleEvent(2));
+    await log.close();
+    assert.equal((await place.verify()).verdict, 'intact');
   });
 
   it('do not replace one that vouches for something else', async () => {

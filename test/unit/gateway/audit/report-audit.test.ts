@@ -119,7 +119,7 @@ describe('reportAudit', () => {
       [
         ['allowed', 'run-1'],
         ['reported', 'run-2'],
-        ['denied', undefined, 'no-binding claim ref'],
+        ['denied', 'run-3', 'no-binding claim ref'],
         ['refused', undefined, 'expired', 'ERR_TOKEN'],
       ],
     );
@@ -153,6 +153,20 @@ describe('reportAudit', () => {
       assert.equal((await rows(filters)).length, expected);
     });
   }
+
+  it('does not take a request that began no run for one that goes on', async () => {
+    const other = new AuditPlace();
+    await other.write(async (log) => {
+      await log.append({ type: 'dev.plumbline.run.create.intent', subject: 'run-1', data: { caller: CALLER } });
+      await log.append({ type: 'dev.plumbline.run.create.outcome', subject: 'run-1', data: { result: 'exists' } });
+    });
+    const report = await reportAudit({ directory: other.directory, from: 0, to: SAMPLE_TIME * 2 });
+    assert.deepEqual(
+      report.rows.map(({ state }) => state),
+      ['exists'],
+    );
+    other.remove();
+  });
 
   it('counts what is left out', async () => {
     const report = await reportAudit({ directory: place.directory, from: 0, to: SAMPLE_TIME * 2, limit: 1 });
