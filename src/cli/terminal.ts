@@ -34,7 +34,7 @@ export function processTerminal(): Terminal {
   };
 }
 
-/** `plumbline … | head` ends as any other program does: a reader that has gone is no failure of the command. */
+/** `plumbline … | head` ends like every other program: a reader that has gone is no failure of the command. */
 function quietWhenNobodyReads(): void {
   for (const stream of [process.stdout, process.stderr]) {
     stream.on('error', (error: NodeJS.ErrnoException) => {
