@@ -36,6 +36,6 @@ export class GatewayMarks {
     const key = memory.get(WAITING);
     const wasCancelled =
       memory.get(STOPPING) !== undefined || variable('Agent.JobStatus')?.toLowerCase() === 'canceled';
-    return wasCancelled ? key : undefined;
+    return wasCancelled && key ? key : undefined;
   }
 }

@@ -35,6 +35,10 @@ describe('buildReport', () => {
           runId: text,
           workflow: text,
           secrets: [{ vault: text, name: text, version: text }],
+          gateway: {
+            ...{ url: text, runId: text, authentication: 'entra', role: text, binding: text, policy: text, mode: text },
+            ...{ isolation: text, starts: 2, code: { kind: text, digest: text, commit: text, commitProof: text } },
+          },
         });
         const json = JSON.stringify(report);
         assert.deepEqual(parsed(json), JSON.parse(json));
