@@ -78,9 +78,11 @@ function asFact({ grant, version }: GrantedSecret): SecretFact {
 
 /** What a role takes from a vault is not the caller's to give. */
 function refuseDoubles(parameters: Readonly<Record<string, unknown>>, { name, secrets }: Role): void {
-  const double = secrets.find(
-    ({ target, name: wanted }) => target === 'parameter' && Object.hasOwn(parameters, wanted),
-  );
+  // As on Luigi's command line a dash may stand for an underscore.
+  const given = new Set(Object.keys(parameters).map((parameter) => parameter.replaceAll('-', '_')));
+  const isGiven = ({ target, name: wanted }: SecretGrant) =>
+    target === 'parameter' && given.has(wanted.replaceAll('-', '_'));
+  const double = secrets.find(isGiven);
   if (!double) return;
   throw new PlumblineError(
     'ERR_PARAMETER_INVALID',

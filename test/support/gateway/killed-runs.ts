@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { endStrays } from '#engines/luigi/stray-processes.ts';
 import { verifyAudit } from '#gateway/audit/verify-audit.ts';
 import { processesMarked } from '../run-processes.ts';
 import type { KilledGateway, KillPoint } from './kill-points.ts';
@@ -55,6 +56,17 @@ function checkRun(gateway: KilledGateway, key: string, isCancelled: boolean): vo
   assert.equal(gateway.exists('out', `Root-${key}`), !isCancelled);
   const left = Array.from({ length: run.attempt }, (_, number) => `PLUMBLINE_RUN_ID=${run.id}.${number + 1}\0`);
   assert.deepEqual(processesMarked(left), []);
+}
+
+/** The machine fails: the gateway is gone, and so is the worker in the middle of a task. */
+export async function loseMachine(gateway: KilledGateway, key: string): Promise<void> {
+  gateway.ask({ create: key, task: 'Root' });
+  await gateway.until(() => gateway.ran().includes(`Leaf ${key}`), 'the start of the first task');
+  await gateway.kill();
+  const { id = '', attempt = 0 } = gateway.run(key) ?? {};
+  await endStrays(`${id}.${attempt}`, { graceMs: 0 });
+  await gateway.start();
+  await gateway.until(() => gateway.run(key)?.phase === 'closed', 'the end of the run');
 }
 
 /** The log verifies, holds every act of every run with its intent before it, and no secret. */

@@ -14,7 +14,7 @@ import { callerOf, FakePolicy, roleOf, specificationOf } from './runs-fixture.ts
  */
 const [folder = '', workerPath = ''] = process.argv.slice(2);
 const grant = { vault: 'v', secret: 's', target: 'environment', name: 'FROM_VAULT' } as const;
-const role = roleOf('etl', { secrets: [grant], attempts: 1 });
+const role = roleOf('etl', { secrets: [grant], attempts: 2 });
 const policy = new FakePolicy(role);
 const store = await Store.open(join(folder, 'store.sqlite'));
 const keys = await loadAuditKeys({ directory: join(folder, 'keys') });

@@ -250,6 +250,24 @@ describe('runs of a gateway', () => {
     assert.deepEqual([outcome?.data['result'], outcome?.data['errorCode']], ['failed', 'ERR_SECRET_FORBIDDEN']);
   });
 
+  it('cannot be given a parameter that the role takes from a vault', async () => {
+    const grant = { vault: 'v', secret: 's', target: 'parameter', name: 'api_key' } as const;
+    fixture.policy = new FakePolicy(roleOf('etl', { secrets: [grant] }));
+    await fixture.start();
+    const run = await fixture.until((await create('key', { parameters: { 'api-key': 'mine' } })).id, isOver);
+    assert.deepEqual([run.state, run.outcome?.findings[0]?.code], ['failed', 'ERR_PARAMETER_INVALID']);
+    assert.deepEqual(fixture.machine.starts, []);
+    assert.ok(!fixture.audit.types(run.id).includes('secrets.read.intent'));
+  });
+
+  it('refuse to make or find another run for the token of one run', async () => {
+    await fixture.start();
+    const { id } = await create('first');
+    const holder = callerOf(undefined, { use: 'run', runId: id });
+    await assert.rejects(create('second', {}, holder), code('ERR_RUN_UNKNOWN'));
+    assert.equal((await fixture.service.read(holder, id)).id, id);
+  });
+
   it('begin again when their worker was lost, as often as the role allows, and then are lost', async () => {
     fixture.policy = new FakePolicy(roleOf('etl', { attempts: 2 }));
     await fixture.start();
