@@ -1,4 +1,3 @@
-import type { VerifiedToken } from '#gateway/auth/caller.ts';
 import type { TokenCheck, TokenExplanation } from '#gateway/auth/explain-token.ts';
 import type { LoadedPolicy } from '#gateway/policy/loaded-policy.ts';
 import type { Arguments } from '../arguments.ts';
@@ -36,7 +35,7 @@ export const tokenExplain: Command = {
     const offers = token.token === undefined ? [] : rolesFor(policy, token.token, facts?.token, Date.now());
     const answer = { token, facts, offers };
     if (given.flag('json')) terminal.out(JSON.stringify(asJson(answer)));
-    else tell(answer, terminal);
+    else tell(answer, policy, terminal);
     return isUseful(answer) ? EXIT.done : EXIT.refused;
   },
 };
@@ -94,20 +93,21 @@ function verdictOf(checks: readonly TokenCheck[]): TokenExplanation['verdict'] {
 }
 
 function asJson(answer: Answer) {
-  const of = ({ verdict, checks, hint, tokenHash, issuer }: TokenExplanation) => ({
+  const of = ({ verdict, checks, hint, tokenHash, issuer, claims }: TokenExplanation) => ({
     verdict,
     checks,
     hint,
     tokenHash,
     issuer: issuer?.name,
+    claims: Object.fromEntries(SHOWN.map((name) => [name, claims?.[name]])),
   });
   const { token, facts, offers } = answer;
   return { ok: isUseful(answer), ...of(token), runFacts: facts && of(facts), bindings: offers };
 }
 
-function tell(answer: Answer, terminal: Terminal): void {
-  tellToken('token', answer.token, terminal);
-  if (answer.facts !== undefined) tellToken('run facts', answer.facts, terminal);
+function tell(answer: Answer, policy: LoadedPolicy, terminal: Terminal): void {
+  tellToken('token', answer.token, policy, terminal);
+  if (answer.facts !== undefined) tellToken('run facts', answer.facts, policy, terminal);
   if (answer.token.token === undefined) return;
   for (const { binding, roles, missing } of answer.offers) {
     const says = missing.length === 0 ? terminal.paint('green', 'gives') : `would give, but for ${missing.join(', ')}:`;
@@ -116,20 +116,25 @@ function tell(answer: Answer, terminal: Terminal): void {
   if (answer.offers.length === 0) terminal.out('No binding is for callers of this issuer.');
 }
 
-function tellToken(
-  what: string,
-  { verdict, checks, hint, tokenHash, issuer, token }: TokenExplanation,
-  terminal: Terminal,
-) {
-  const colour = verdict === 'accepted' ? 'green' : verdict === 'refused' ? 'red' : 'yellow';
-  terminal.out(`${what}: ${terminal.paint(colour, verdict)}, sha256:${tokenHash}${namesOf(issuer?.name, token)}`);
+/** What a person compares with the policy; all else that a token says stays where it is. */
+const SHOWN = ['iss', 'aud', 'sub'] as const;
+const MAX_SHOWN = 200;
+const COLOURS = { accepted: 'green', refused: 'red', unproven: 'yellow' } as const;
+
+function tellToken(what: string, explanation: TokenExplanation, { issuers }: LoadedPolicy, terminal: Terminal): void {
+  const { verdict, checks, hint, tokenHash, issuer, claims } = explanation;
+  const name = issuer === undefined ? '' : `, issuer ${printable(issuer.name)}`;
+  terminal.out(`${what}: ${terminal.paint(COLOURS[verdict], verdict)}, sha256:${tokenHash}${name}`);
+  for (const claim of claims === undefined ? [] : SHOWN) terminal.out(`  ${claim}  ${shown(claims?.[claim])}`);
   for (const line of table(['  check', 'result', 'why'], checks.map(row))) terminal.out(line);
   if (hint !== undefined) terminal.out(`  It looks as if ${printable(hint)}.`);
+  if (claims === undefined || issuer !== undefined) return;
+  terminal.out('  The policy knows:');
+  for (const one of issuers) terminal.out(printable(`    ${one.name}: ${one.issuer}, for ${one.audiences.join(', ')}`));
 }
 
-function namesOf(issuer: string | undefined, token: VerifiedToken | undefined): string {
-  if (issuer === undefined) return '';
-  return `, issuer ${printable(issuer)}${token === undefined ? '' : `, subject ${printable(token.subject)}`}`;
+function shown(value: unknown): string {
+  return printable((JSON.stringify(value) ?? 'is missing').slice(0, MAX_SHOWN));
 }
 
 function row({ name, result, reason, field, why }: TokenCheck): string[] {

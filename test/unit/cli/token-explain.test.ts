@@ -114,6 +114,12 @@ describe('plumbline token explain', () => {
     assert.equal(answer.checks.find(({ result }: { result: string }) => result === 'failed').name, 'issuer');
   });
 
+  it('shows issuer and audience of a token that nobody knows beside those of the policy', async () => {
+    const { output } = await explain('--jwks jwks audience');
+    assert.match(output, /aud {2}"https:\/\/graph\.microsoft\.com"/);
+    assert.match(output, /entra: https:\/\/login\.microsoftonline\.com\/.*, for 2e9d4c1b/);
+  });
+
   it('takes no token from the arguments and does not repeat it', async () => {
     const { status, errors } = await explain((files['entra'] ?? '').trim());
     assert.equal(status, 64);
