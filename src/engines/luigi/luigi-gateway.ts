@@ -17,13 +17,14 @@ export interface LuigiGatewayOptions {
   readonly http: Http;
   readonly credentials: GatewayCredentials;
   readonly mask: (secret: Secret) => void;
-  readonly log?: Pick<Logger, 'debug'> | undefined;
+  readonly log?: Pick<Logger, 'debug' | 'info'> | undefined;
   readonly clock?: Clock | undefined;
   /** Milliseconds without a sign of life after which a run is lost to whoever follows it; default 10 minutes. */
   readonly lostAfterMs?: number | undefined;
 }
 
 const LOST_AFTER_MS = 600_000;
+const LONG_WAIT_MS = 3_000;
 const ENDED: ReadonlySet<RunState> = new Set(['succeeded', 'failed', 'cancelled', 'lost', 'deadline']);
 
 /** The engine of a gateway, and what only a gateway knows of a run. */
@@ -74,7 +75,7 @@ class LuigiGateway implements LuigiGatewayEngine {
   async *follow(ref: RunRef, signal: AbortSignal): AsyncGenerator<RunUpdate> {
     signal.throwIfAborted();
     const { handle } = ref;
-    const { lostAfterMs = LOST_AFTER_MS, log } = this.#options;
+    const { lostAfterMs = LOST_AFTER_MS } = this.#options;
     if (!this.#seenAlive.has(handle)) this.#seen(await this.#read(ref, signal));
     yield* followGatewayRun({
       events: (after, until) => this.#client.events(handle, after, until),
@@ -84,7 +85,7 @@ class LuigiGateway implements LuigiGatewayEngine {
       lostAfterMs,
       adopted: !this.#seenAlive.has(handle),
       run: { id: ref.id, handle, gateway: this.url },
-      onBroken: (why, wait) => log?.debug(`Following again in ${Math.round(wait)} ms: ${why}`),
+      onBroken: this.#tellsOnce(),
     });
   }
 
@@ -98,6 +99,18 @@ class LuigiGateway implements LuigiGatewayEngine {
 
   async facts(ref: RunRef, signal: AbortSignal): Promise<GatewayRunFacts> {
     return (await this.#client.read(ref.handle, signal)).facts;
+  }
+
+  /** A moment's interruption is nobody's business; a longer one is what a person who waits wants to know, once. */
+  #tellsOnce(): (why: string, waitMs: number) => void {
+    const { log } = this.#options;
+    let isTold = false;
+    return (why, waitMs) => {
+      log?.debug(`Following again in ${Math.round(waitMs)} ms: ${why}`);
+      if (isTold || waitMs < LONG_WAIT_MS) return;
+      isTold = true;
+      log?.info(`The gateway does not tell of the run at the moment and is asked again and again: ${why}`);
+    };
   }
 
   async #read(ref: RunRef, signal: AbortSignal): Promise<GatewayRun> {

@@ -2,7 +2,7 @@ import { asPlumblineError } from '#core/errors.ts';
 import type { Host } from '#core/host.ts';
 import type { Provenance } from '#core/provenance.ts';
 import { readProvenance } from '#core/read-provenance.ts';
-import type { RunOutcome, RunRef } from '#core/run.ts';
+import type { RunOutcome, RunRef, RunUpdate } from '#core/run.ts';
 import type { StepResult } from '#core/step.ts';
 import type { GatewayRunRequest } from '#engines/luigi/gateway-request.ts';
 import { type LuigiGatewayEngine, luigiGateway } from '#engines/luigi/luigi-gateway.ts';
@@ -117,7 +117,11 @@ async function follow(
     },
   };
   try {
-    const outcome = await followRun(followed, ref, { timeoutMs, signal, onUpdate: (update) => view.show(update) });
+    const onUpdate = (update: RunUpdate) => {
+      if (update.kind === 'state' && update.state === 'queued') host.log.info('  · queued at the gateway');
+      view.show(update);
+    };
+    const outcome = await followRun(followed, ref, { timeoutMs, signal, onUpdate });
     if (!signal.aborted || confirmed) marks.done();
     return outcome;
   } catch (thrown) {
