@@ -23,5 +23,5 @@ describe('a gateway that is killed at every point of a run, again and again', ()
     }
     await checkAudit(gateway);
     say(`${ROUNDS * KILL_POINTS.length} killings, ${gateway.runs().length} runs, seed ${SOAK_SEED}`);
-  }).timeout(45 * 60_000);
+  }).timeout(28 * 60_000);
 });
