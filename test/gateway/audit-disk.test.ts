@@ -4,7 +4,7 @@ import { chmodSync, chownSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path';
 import { systemClock } from '#core/clock.ts';
 import type { AuditLog } from '#gateway/audit/audit-log.ts';
-import { AuditPlace, appendSamples, kindsOf, sampleEvent } from '../support/audit-sample.ts';
+import { AuditPlace, appendSamples, eventually, kindsOf, sampleEvent } from '../support/audit-sample.ts';
 import { AuditWriterProcess } from '../support/audit-writer-process.ts';
 
 const IS_ROOT = process.getuid?.() === 0;
@@ -54,10 +54,10 @@ describe('the audit log on a disk that takes no more', function () {
     assert.match(log.problem() ?? '', /no space left/);
     assert.equal(place.lines().length, kept);
     rmSync(filler);
-    while (log.problem() !== undefined) {
-      place.clock.advance(1_000);
-      await new Promise(setImmediate);
-    }
+    await eventually(
+      () => log.problem() === undefined,
+      () => place.clock.advance(1_000),
+    );
     await appendSamples(log, 3);
     await log.close();
     const result = await place.verify();

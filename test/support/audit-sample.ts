@@ -120,3 +120,13 @@ export async function appendSamples(log: AuditLog, count: number, from = 1): Pro
 export function kindsOf({ findings }: AuditVerification): string[] {
   return [...new Set(findings.map(({ kind }) => kind))].sort();
 }
+
+/** Lets everything else run until this holds. */
+export async function eventually(holds: () => boolean, each: () => void = () => undefined): Promise<void> {
+  const end = performance.now() + 15_000;
+  while (!holds()) {
+    if (performance.now() > end) throw new Error(`it never came to hold: ${holds}`);
+    each();
+    await new Promise(setImmediate);
+  }
+}

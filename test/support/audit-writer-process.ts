@@ -35,7 +35,9 @@ export class AuditWriterProcess {
 
   /** Until the process has told something for which this holds. */
   async until(isThere: (told: readonly string[]) => boolean): Promise<void> {
+    const end = performance.now() + 30_000;
     while (!isThere(this.told)) {
+      if (performance.now() > end) throw new Error(`the writer tells nothing: ${this.told.slice(-5).join(', ')}`);
       if (this.#child.exitCode !== null) throw new Error(`the writer ended: ${this.told.slice(-5).join(', ')}`);
       await new Promise((wake) => setTimeout(wake, 2));
     }

@@ -19,6 +19,7 @@ import { canonicalJson } from '#gateway/audit/canonical-json.ts';
 import {
   AuditPlace,
   appendSamples,
+  eventually,
   kindsOf,
   notesIn,
   SAMPLE_TIME,
@@ -189,10 +190,10 @@ describe('openAuditLog', () => {
       assert.match(opened.problem() ?? '', /cannot be written/);
       mend(disk);
       // Nobody asks: it has to notice by itself.
-      while (opened.problem() !== undefined) {
-        place.clock.advance(1_000);
-        await new Promise(setImmediate);
-      }
+      await eventually(
+        () => opened.problem() === undefined,
+        () => place.clock.advance(1_000),
+      );
       await opened.append(sampleEvent(7));
       await opened.close();
       const records = place.lines().map((line) => JSON.parse(line));
@@ -221,7 +222,7 @@ describe('openAuditLog', () => {
       answer = () => resolve();
     });
     const appended = log.append(sampleEvent(1));
-    while (disk.syncs === 0) await new Promise(setImmediate);
+    await eventually(() => disk.syncs > 0);
     place.clock.advance(11_000);
     assert.match(log.problem() ?? '', /has not answered for 11 s/);
     answer();
@@ -332,11 +333,11 @@ describe('checkpoints of the audit log', () => {
       checkpoint: { everyMs: 60_000, everyRecords: 10, exportDirectory: place.exported },
     });
     await appendSamples(log, 10);
-    while (place.notes().length < 1) await new Promise(setImmediate);
+    await eventually(() => place.notes().length === 1);
     await appendSamples(log, 1, 20);
     for (let round = 0; round < 3; round += 1) {
       place.clock.advance(60_000);
-      while (place.notes().length < 2) await new Promise(setImmediate);
+      await eventually(() => place.notes().length === 2);
     }
     await appendSamples(log, 1, 30);
     await log.close();

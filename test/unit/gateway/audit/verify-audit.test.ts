@@ -23,7 +23,9 @@ function writeLines(place: AuditPlace, lines: readonly string[]): void {
   writeFileSync(join(place.directory, first), lines.map((line) => `${line}\n`).join(''));
 }
 
-describe('verifyAudit', () => {
+describe('verifyAudit', function () {
+  // Thousands of verifications: seconds, and more where the machine is busy.
+  this.timeout(120_000);
   let place: AuditPlace;
   beforeEach(async () => {
     place = await sample();
