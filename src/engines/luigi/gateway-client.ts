@@ -132,7 +132,9 @@ export class GatewayClient {
     let answer = await open();
     if (this.#isStale(runId, answer)) answer = await open();
     if (!('chunks' in answer))
-      throw answer.ok ? this.#unlike(what, 'its answer is no event stream') : gatewayRefusal(this.#call(what), answer);
+      throw answer.ok
+        ? noGateway(this.#call(what), 'its answer is no event stream', answer.status)
+        : gatewayRefusal(this.#call(what), answer);
     yield* this.#reading(what, readStream(answer.chunks));
   }
 

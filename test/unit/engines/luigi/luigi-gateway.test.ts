@@ -151,6 +151,18 @@ describe('luigi-gateway', () => {
     assert.deepEqual(one.masked, ['run-token-number-1', 'run-token-number-2']);
   });
 
+  it('is patient with a page that somebody serves in place of the gateway for a while', async () => {
+    let streams = 0;
+    const one = await gateway(({ path }, response) => {
+      if (!path.endsWith('/events')) return json(response, 200, sampleRecord());
+      streams += 1;
+      if (streams === 1) response.writeHead(200, { 'content-type': 'text/html' }).end('<html>back soon</html>');
+      else if (streams === 2) response.writeHead(404, { 'content-type': 'text/plain' }).end('no backend');
+      else sendEvents(response, STORY);
+    });
+    assert.equal((await updatesOf(one.engine({ clock: hurried() }))).length, 3);
+  });
+
   it('renews a token before it expires, each time with credentials of its own', async () => {
     const clock = hurried();
     const one = await gateway(
