@@ -1,7 +1,8 @@
 import { spawnSync } from 'node:child_process';
-import { chownSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { chownSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { whyNoUsers } from '#gateway/launch/switching-users.ts';
+import { ROOT } from './repository.ts';
 
 /** Whose process a worker is. Without a user of its own it is the gateway's, and the gateway is told that this is wanted. */
 export interface Isolation {
@@ -33,6 +34,14 @@ export function isolationHere(python: string, folder: string): Isolation {
   return isolationOf(able, `no user of ${CANDIDATES.join(', ')} can run ${python} and write below ${folder}`);
 }
 
+/** Of these Pythons the first that another user can start: some lie in the home of root. Without such a one the first. */
+export function workerPython(pythons: readonly string[], folder: string): string {
+  mkdirSync(folder, { recursive: true });
+  const found = pythons.find((python) => isolationHere(python, folder).user !== undefined) ?? pythons[0];
+  if (found === undefined) throw new Error('There is no Python with Luigi: "npm run setup -- luigi" prepares one.');
+  return found;
+}
+
 export function unixUser(name: string): UnixUser | undefined {
   const line = readFileSync('/etc/passwd', 'utf8')
     .split('\n')
@@ -45,7 +54,8 @@ function canWork({ uid, gid }: UnixUser, python: string, folder: string): boolea
   const place = mkdtempSync(join(folder, 'try-'));
   try {
     chownSync(place, uid, gid);
-    const code = "import luigi; open('written', 'w').close()";
+    // The worker's module and the example's code lie in this checkout, which may be in somebody's home.
+    const code = `import luigi, os; open('written', 'w').close(); os.listdir(${JSON.stringify(ROOT)})`;
     return (
       spawnSync(python, ['-c', code], { uid, gid, cwd: place, env: { HOME: place }, stdio: 'ignore' }).status === 0
     );

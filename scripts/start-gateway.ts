@@ -4,7 +4,8 @@ import { relative, resolve } from 'node:path';
 import { buildGateway } from './build-gateway.ts';
 import { checkGateway } from './check-gateway.ts';
 import { type ProofHeaders, pipelineProof } from './gateway-callers.ts';
-import { pythonOf } from './python-environments.mjs';
+import { workerPython } from './gateway-isolation.ts';
+import { preparedVersions, pythonOf } from './python-environments.mjs';
 import { ROOT } from './repository.ts';
 import { type LocalGateway, startLocalGateway } from './start-local-gateway.ts';
 
@@ -22,8 +23,9 @@ export async function startGateway(args: readonly string[]): Promise<void> {
   }
   const stopped = interruption();
   const { program } = await buildGateway();
-  const python = pythonOf(ROOT, 'luigi');
-  const gateway = await startLocalGateway({ folder: resolve(ROOT, 'out/gateway'), python, program });
+  const folder = resolve(ROOT, 'out/gateway');
+  const pythons = preparedVersions(ROOT, 'luigi').map((version) => pythonOf(ROOT, 'luigi', version));
+  const gateway = await startLocalGateway({ folder, python: workerPython(pythons, folder), program });
   try {
     const proof = pipelineProof(gateway.azure);
     const curl = await printedCommands(gateway, proof);
