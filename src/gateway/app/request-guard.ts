@@ -33,7 +33,7 @@ export function guardRequests(
   app.decorateRequest('bodyHash', EMPTY);
 
   app.addHook('onRequest', async (request) => {
-    checkRequestHead(request.raw.rawHeaders, request.raw.url ?? '');
+    checkRequestHead(request.raw);
     await within(limits.perAddress, request, 'address');
     if (request.routeOptions.config.public === true) return;
     if (services.readiness.stopping) throw new Problem('stopping', 'The gateway is stopping', { headers: RETRY });

@@ -1,3 +1,4 @@
+import type { IncomingMessage } from 'node:http';
 import { Problem } from './problem.ts';
 
 /** Headers that mean something here and may stand once. Node keeps only one of several and does not say so. */
@@ -18,17 +19,25 @@ const ONCE = new Set([
 /** The path of every route is of these characters: whatever needs an escape is no path of ours. */
 const PATH = /^\/[A-Za-z0-9._~-]*(?:\/[A-Za-z0-9._~-]+)*\/?$/;
 
+/** More are no request of anybody's; the size of the head alone lets thousands through. */
+const MAX_HEADERS = 128;
+
 /**
- * Refuses what two parsers could read in two ways: a header of ours that stands twice, or under another spelling that some
- * servers map to it (`Plumbline_Run_Facts`), and a request target that is no plain path.
+ * Refuses what two parsers could read in two ways: another version than HTTP/1, a header of ours that stands twice, or under
+ * another spelling that some servers map to it (`Plumbline_Run_Facts`), and a request target that is no plain path.
  *
- * @throws {Problem} `header-ambiguous`, `request-malformed`
+ * @throws {Problem} `header-ambiguous`, `headers-too-large`, `request-malformed`
  */
-export function checkRequestHead(rawHeaders: readonly string[], target: string): void {
+export function checkRequestHead({ rawHeaders, headers, url = '', httpVersion }: IncomingMessage): void {
+  if (httpVersion !== '1.1' && httpVersion !== '1.0')
+    throw new Problem('request-malformed', 'The request is no HTTP/1.1');
+  if (rawHeaders.length > 2 * MAX_HEADERS)
+    throw new Problem('headers-too-large', `The request has more than ${MAX_HEADERS} headers`);
+  if (headers.host === undefined) throw new Problem('request-malformed', 'The request has no Host');
   checkHeaders(rawHeaders);
-  const end = target.indexOf('?');
-  const path = end === -1 ? target : target.slice(0, end);
-  if (!PATH.test(path) || target.includes('#'))
+  const end = url.indexOf('?');
+  const path = end === -1 ? url : url.slice(0, end);
+  if (!PATH.test(path) || url.includes('#'))
     throw new Problem(
       'request-malformed',
       'The request target is no path of this API: it has escapes, a fragment or a host',

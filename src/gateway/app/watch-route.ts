@@ -11,6 +11,8 @@ const HEAD = {
   'content-type': 'text/event-stream; charset=utf-8',
   'cache-control': 'no-store, no-transform',
   'x-accel-buffering': 'no',
+  // Nothing else comes on it: a gateway that stops need not wait for what might.
+  connection: 'close',
   'x-content-type-options': 'nosniff',
 } as const;
 const NUMBER = { type: 'integer', minimum: 0, maximum: Number.MAX_SAFE_INTEGER } as const;
