@@ -5,7 +5,17 @@ import { sampleDeclaration } from '../support/local-azure.ts';
 import { TASK_NODE } from '../support/local-pipeline.ts';
 
 const WORD = '##vso[task.setvariable variable=STOLEN]##[error]stolen';
-const OUTPUTS = ['lineageFile', 'reportFile', 'rootTaskId', 'runId', 'runState', 'runUrl', 'tasksFailed', 'tasksTotal'];
+const OUTPUTS = [
+  'gatewayRunId',
+  'lineageFile',
+  'reportFile',
+  'rootTaskId',
+  'runId',
+  'runState',
+  'runUrl',
+  'tasksFailed',
+  'tasksTotal',
+];
 
 // The same on Node 20; what differs there is in identity, network and secrets.
 if (TASK_NODE === '24') {
