@@ -29,7 +29,6 @@ import { localLauncher } from './launch/local-launcher.ts';
 import { PolicyFile } from './policy/policy-file.ts';
 import type { SecretReader } from './runs/run-collaborators.ts';
 import { RunService } from './runs/run-service.ts';
-import { RunStore } from './runs/run-store.ts';
 import { vaultSecrets } from './secrets/vault-secrets.ts';
 import { Store } from './store/store.ts';
 import { StoredTokenLedger } from './store/stored-token-ledger.ts';
@@ -112,7 +111,7 @@ async function open(
     () => undefined,
   );
   const services: AppServices = {
-    runs: apiRuns(runs, store),
+    runs: apiRuns(runs),
     bundles: roleBundles({ store: uploaded, audit, policy: () => policyFile.policy, now: () => clock.now() }),
     authenticator,
     runTokens: runTokens(key, clock),
@@ -232,7 +231,7 @@ async function startRuns(
   const { log, clock } = options;
   const { runs: atOnce, queued } = config.limits;
   const folders = await CodeFolders.open(join(config.runsDirectory, 'code'));
-  closers.push(sweepBundles(bundles, config.retention.bundlesMs, clock, log));
+  closers.push(sweepCode({ bundles, folders }, config.retention.bundlesMs, clock, log));
   const runs = await RunService.start({
     store,
     launcher,
@@ -261,22 +260,29 @@ function vaultReader(
 
 const SWEEP_EVERY_MS = 3_600_000;
 
-function sweepBundles(bundles: BundleStore, keepMs: number, clock: Clock, log: Logger): Closer {
+/** A run may go on for as long as this, and needs its unpacked code until its end. */
+const LONGEST_RUN_MS = 31 * 86_400_000;
+
+interface StoredCode {
+  readonly bundles: BundleStore;
+  readonly folders: CodeFolders;
+}
+
+function sweepCode({ bundles, folders }: StoredCode, keepMs: number, clock: Clock, log: Logger): Closer {
+  const warn = (err: unknown) => log.warn({ err }, 'old code was not removed');
   const sweep = () => {
-    bundles
-      .removeUnused(clock.now() - keepMs)
-      .catch((err: unknown) => log.warn({ err }, 'old bundles were not removed'));
+    bundles.removeUnused(clock.now() - keepMs).catch(warn);
+    folders.removeUnused(clock.now() - Math.max(keepMs, LONGEST_RUN_MS)).catch(warn);
   };
   const timer = setInterval(sweep, SWEEP_EVERY_MS).unref();
   return () => clearInterval(timer);
 }
 
 /** What the API asks of the runs, and who created one. */
-function apiRuns(runs: RunService, store: Store): GatewayRuns {
-  const stored = new RunStore(store);
+function apiRuns(runs: RunService): GatewayRuns {
   return {
     create: (caller, key, specification) => runs.create(caller, key, specification),
-    scopeOf: async (id) => (await stored.find(id))?.record.scope,
+    scopeOf: (id) => runs.scopeOf(id),
     read: (caller, id) => runs.read(caller, id),
     list: (caller, filter) => runs.list(caller, filter),
     updates: (id, after, limit) => runs.updates(id, after, limit),
