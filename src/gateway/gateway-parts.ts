@@ -281,13 +281,13 @@ function sweepCode({ bundles, folders }: StoredCode, keepMs: number, clock: Cloc
 /** What the API asks of the runs, and who created one. */
 function apiRuns(runs: RunService): GatewayRuns {
   return {
-    create: (caller, key, specification) => runs.create(caller, key, specification),
+    create: (caller, key, specification, requestId) => runs.create(caller, key, specification, requestId),
     scopeOf: (id) => runs.scopeOf(id),
     read: (caller, id) => runs.read(caller, id),
     list: (caller, filter) => runs.list(caller, filter),
     updates: (id, after, limit) => runs.updates(id, after, limit),
     watch: (id, notify) => runs.watch(id, notify),
-    cancel: (caller, id, reason) => runs.cancel(caller, id, reason),
+    cancel: (caller, id, reason, requestId) => runs.cancel(caller, id, reason, requestId),
     graph: (caller, id) => runs.graph(caller, id),
     lineage: (caller, id) => runs.lineage(caller, id),
     output: (id, range) => runs.output(id, range),

@@ -14,6 +14,7 @@ describe('a gateway that serves', function () {
     readonly id: string;
     readonly runToken: string;
     readonly state: string;
+    readonly endedAt?: number;
     readonly links: Readonly<Record<string, string>>;
   }
 
@@ -47,7 +48,8 @@ describe('a gateway that serves', function () {
     assert.ok(lineage.events.length >= 4);
     const again = await gateway.create(token, 'whole', body);
     assert.equal(again.status, 200);
-    assert.equal(((await again.json()) as Created).id, run.id);
+    const same = (await again.json()) as Created;
+    assert.deepEqual([same.id, Number.isInteger(same.endedAt)], [run.id, true]);
     const other = await gateway.create(token, 'whole', { ...body, parameters: { date: '2026-01-02' } });
     assert.equal(other.status, 422);
   });
@@ -66,7 +68,10 @@ describe('a gateway that serves', function () {
   it('denies what the policy does not allow', async () => {
     const answer = await gateway.create(gateway.token(), 'denied', { task: 'Get', parameters: { date: 'x' } });
     assert.equal(answer.status, 403);
-    assert.equal(((await answer.json()) as { code: string }).code, 'run-denied');
+    const { code, requestId } = (await answer.json()) as { code: string; requestId: string };
+    assert.equal(code, 'run-denied');
+    const told = gateway.audit().filter(({ data }) => data['requestId'] === requestId);
+    assert.deepEqual(typesOf(told), ['token.used', 'run.denied'], 'the operator finds it by the id of the request');
   });
 
   it('shows a run to its creator alone', async () => {
@@ -111,6 +116,9 @@ describe('a gateway that serves', function () {
     assert.equal(answer.status, 200);
     const { answer: said, run: after } = (await answer.json()) as { answer: string; run: Created };
     assert.deepEqual([said, after.state], ['stopped', 'cancelled']);
+    const id = answer.headers.get('x-request-id');
+    const told = gateway.audit().filter(({ data }) => data['requestId'] === id);
+    assert.ok(typesOf(told).includes('run.cancel.intent'), 'the operator finds it by the id of the request');
   });
 
   it('goes on with a run over a restart, and a watcher resumes', async () => {
@@ -239,3 +247,7 @@ describe('a gateway that cannot serve', function () {
     }
   });
 });
+
+function typesOf(records: readonly { readonly type: string }[]): string[] {
+  return records.map(({ type }) => type.slice('dev.plumbline.'.length));
+}

@@ -35,13 +35,14 @@ export interface RunPage {
  */
 export interface GatewayRuns {
   /**
-   * Decides, audits and stores; the worker starts later. `created: false`: the key was there with the same specification.
+   * Decides, audits with the id of the request, and stores; the worker starts later. `created: false`: the key was there with the same specification.
    * @throws {PlumblineError} `ERR_RUN_DENIED`, `ERR_RUN_KEY_REUSED`, `ERR_QUEUE_FULL`, `ERR_AUDIT_UNAVAILABLE`, `ERR_STORE_UNAVAILABLE`
    */
   create(
     caller: Caller,
     key: string,
     specification: RunSpecification,
+    requestId: string,
   ): Promise<{ readonly run: RunRecord; readonly created: boolean }>;
   /** Of whoever created the run; `undefined` when there is none. */
   readonly scopeOf: (id: string) => string | undefined | Promise<string | undefined>;
@@ -57,6 +58,7 @@ export interface GatewayRuns {
     caller: Caller,
     id: string,
     reason: CancelReason,
+    requestId: string,
   ): Promise<{ readonly answer: 'stopped' | 'requested'; readonly run: RunRecord }>;
   /** The tasks as far as they are known; `undefined` while there is no root. @throws {PlumblineError} `ERR_RUN_UNKNOWN` */
   graph(caller: Caller, id: string): Promise<TaskGraph | undefined>;

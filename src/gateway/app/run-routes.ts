@@ -65,7 +65,8 @@ function addCreate(app: FastifyInstance, context: RouteContext): void {
     },
     handler: async (request, reply) => {
       const caller = withoutRunToken(request);
-      const { run, created } = await services.runs.create(caller, keyOf(request), specificationOf(request.body));
+      const specification = specificationOf(request.body);
+      const { run, created } = await services.runs.create(caller, keyOf(request), specification, request.id);
       const { token, expiresAt } = issueRunToken(services, run);
       const view = { ...runView(run, linkBase), runToken: token, runTokenExpiresAt: expiresAt };
       return reply
@@ -124,7 +125,7 @@ function addCancel(app: FastifyInstance, { services, linkBase }: RouteContext): 
     },
     handler: async (request) => {
       const { reason } = request.body as { readonly reason: CancelReason };
-      const { answer, run } = await services.runs.cancel(callerOf(request), idOf(request), reason);
+      const { answer, run } = await services.runs.cancel(callerOf(request), idOf(request), reason, request.id);
       return { answer, run: runView(run, linkBase) };
     },
   });

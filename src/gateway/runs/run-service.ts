@@ -92,15 +92,15 @@ export class RunService {
   }
 
   /**
-   * Decides, puts it on record and stores it; the worker starts when it is this run's turn.
+   * Decides, puts it on record, under the id of the request, and stores it; the worker starts when it is this run's turn.
    *
    * @throws {PlumblineError} `ERR_RUN_DENIED`, `ERR_RUN_KEY_REUSED`, `ERR_QUEUE_FULL`, `ERR_AUDIT_UNAVAILABLE`,
    *   `ERR_STORE_UNAVAILABLE`; after the last two it may have been accepted all the same: ask again with the same key
    */
-  create(caller: Caller, key: string, specification: RunSpecification): Promise<CreatedRun> {
+  create(caller: Caller, key: string, specification: RunSpecification, requestId?: string): Promise<CreatedRun> {
     const lane = JSON.stringify([caller.scope, key]);
     const before = this.#creating.get(lane) ?? Promise.resolve();
-    const creation = before.catch(() => undefined).then(() => this.#create(caller, key, specification));
+    const creation = before.catch(() => undefined).then(() => this.#create(caller, key, specification, requestId));
     this.#creating.set(lane, creation);
     const leave = () => {
       if (this.#creating.get(lane) === creation) this.#creating.delete(lane);
@@ -138,11 +138,11 @@ export class RunService {
    *
    * @throws {PlumblineError} `ERR_RUN_UNKNOWN`, `ERR_AUDIT_UNAVAILABLE`, `ERR_STORE_UNAVAILABLE`
    */
-  async cancel(caller: Caller, id: string, reason: CancelReason): Promise<CancelAnswer> {
+  async cancel(caller: Caller, id: string, reason: CancelReason, requestId?: string): Promise<CancelAnswer> {
     const run = await this.#own(caller, id);
     if (hasEnded(run)) return { answer: 'stopped', run: run.record };
     const { journal } = this.#context;
-    const facts = { ...auditedRun(run.record), caller: auditedCaller(caller), reason };
+    const facts = { ...auditedRun(run.record), caller: auditedCaller(caller), requestId, reason };
     await journal.intent('run.cancel.intent', id, facts);
     const wait = this.#options.cancelWaitMs ?? CANCEL_WAIT_MS;
     const answer = await cancelRun(this.#context, this.#scheduler, run, reason, wait);
@@ -199,7 +199,12 @@ export class RunService {
     await this.#scheduler.settled();
   }
 
-  async #create(caller: Caller, key: string, specification: RunSpecification): Promise<CreatedRun> {
+  async #create(
+    caller: Caller,
+    key: string,
+    specification: RunSpecification,
+    requestId: string | undefined,
+  ): Promise<CreatedRun> {
     const { runs, journal, policy, clock } = this.#context;
     // Its token is for one run; it must not learn of another by its key.
     if (caller.runId !== undefined) throw unknownRun(key);
@@ -212,7 +217,7 @@ export class RunService {
     const { isolation } = this.#context.launcher;
     const given = { id, key, caller, specification, fingerprint, createdAt, isolation };
     const record = newRecord({ ...given, decision: keptDecision(decision) });
-    const facts = { ...auditedRun(record), caller: auditedCaller(caller), ...auditedDecision(decision) };
+    const facts = { ...auditedRun(record), caller: auditedCaller(caller), requestId, ...auditedDecision(decision) };
     if (!isPermission(decision)) {
       await journal.intent('run.denied', id, { ...facts, reason: 'at-creation', errorCode: 'ERR_RUN_DENIED' });
       throw denied(specification, decision);

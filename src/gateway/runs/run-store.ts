@@ -187,7 +187,8 @@ export class RunStore {
       const change: RunChange = {
         phase: 'ended',
         state: outcome.state satisfies RunState,
-        ended_at: outcome.endedAt,
+        // A worker's clock counts parts of milliseconds; what the API says of a run are whole ones.
+        ended_at: Math.round(outcome.endedAt),
         outcome_json: JSON.stringify(kept),
         identity_json: null,
         updates: row.updates + updates.length,
