@@ -31,10 +31,11 @@ export async function runCommand(
 }
 
 function withoutCommand(commands: readonly Command[], argv: readonly string[], terminal: Terminal): ExitStatus {
+  const near = commands.filter(({ name }) => name.split(' ')[0] === argv[0]);
   if (argv[0] === '--version') terminal.out(PRODUCT_VERSION);
   else if (argv[0] === '--help') terminal.out(programHelp(commands));
+  else if (near.length > 0 && argv[1] === '--help') terminal.out(programHelp(near, argv[0]));
   else {
-    const near = commands.filter(({ name }) => name.split(' ')[0] === argv[0]);
     terminal.error(argv.length === 0 ? 'Which command?' : 'There is no such command.');
     terminal.error('');
     terminal.error(near.length > 0 ? near.map(usageLine).join('\n') : programHelp(commands));

@@ -23,12 +23,12 @@ export function commandHelp(command: Command): string {
   return [usageLine(command), '', command.summary, ...(options.length > 0 ? ['', ...options] : [])].join('\n');
 }
 
-/** The page of the program. */
-export function programHelp(commands: readonly Command[]): string {
+/** The page of the program, or of those of its commands that begin with one word. */
+export function programHelp(commands: readonly Command[], word?: string): string {
   const width = Math.max(...commands.map(({ name }) => name.length));
   const rows = commands.map(({ name, summary }) => `  ${name.padEnd(width)}  ${summary}`);
   return [
-    'usage: plumbline COMMAND …',
+    ['usage: plumbline', word, 'COMMAND …'].filter(Boolean).join(' '),
     '',
     ...rows,
     '',

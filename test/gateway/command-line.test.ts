@@ -38,6 +38,10 @@ describe('plumbline as a program', () => {
     assert.deepEqual([missing.status, missing.stdout], [1, '']);
     assert.match(missing.stderr, /^ERR_FILE_UNREADABLE: Cannot read nowhere\.yaml: there is no such file/);
     assert.equal(plumbline(['policy']).status, 64);
+    const group = plumbline(['policy', '--help']);
+    assert.deepEqual([group.status, group.stderr], [0, '']);
+    assert.match(group.stdout, /^usage: plumbline policy COMMAND …\n\n {2}policy check /);
+    assert.doesNotMatch(group.stdout, /gateway serve/);
   });
 
   it('shows colours to whoever forces them', () => {
@@ -119,6 +123,8 @@ describe('plumbline as a program', () => {
     const damaged = plumbline([...verify, '--json']);
     assert.equal(damaged.status, 2);
     assert.equal(JSON.parse(damaged.stdout).verdict, 'damaged');
+    assert.equal('exitCode' in JSON.parse(damaged.stdout), false, 'the status of the process is the only one');
+    assert.match(plumbline(['audit', 'verify', join(folder, 'nowhere')]).stderr, /it is not there.* or a copy of it/);
   });
 
   it('reports what a log holds, as a table, JSON and CSV', async () => {

@@ -72,11 +72,13 @@ function tell(directory: string, verification: AuditVerification, keys: Keys, te
   );
   if (lastHash !== undefined) terminal.out(`last record sha256:${lastHash}, ${verification.to}`);
   const { local, exported, covers, exportedCovers } = verification.checkpoints;
-  terminal.out(
-    `checkpoints: ${local} beside the log up to record ${covers ?? 'none'}, ${exported} exported up to ${exportedCovers ?? 'none'}`,
-  );
+  terminal.out(`checkpoints: ${upTo(local, covers)} beside the log, ${upTo(exported, exportedCovers)} exported`);
   const limits = keys.besideLog ? [...verification.limits, BESIDE] : verification.limits;
   for (const limit of limits) terminal.out(terminal.paint('dim', `  ${printable(limit)}`));
+}
+
+function upTo(count: number, record: number | undefined): string {
+  return record === undefined ? String(count) : `${count} up to record ${record}`;
 }
 
 const BESIDE =

@@ -57,8 +57,6 @@ export interface AuditVerification {
    * newest of the log.
    */
   readonly verdict: 'intact' | 'damaged' | 'unproven';
-  /** Of a command: 0 `intact`, 1 `damaged`, 2 `unproven`. */
-  readonly exitCode: 0 | 1 | 2;
   /** At most 1,000, in the order of the log. */
   readonly findings: readonly AuditFinding[];
   readonly omittedFindings: number;

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { PlumblineError } from '#core/errors.ts';
-import { auditUnavailable, systemReason } from './audit-unavailable.ts';
+import { systemReason } from './audit-unavailable.ts';
 import type { AuditVerification, VerifyAuditSettings } from './audit-verification.ts';
 import { ChainCheck, type MetRecord } from './chain-check.ts';
 import { CheckpointCheck } from './checkpoint-check.ts';
@@ -26,9 +26,12 @@ export async function verifyAudit(settings: VerifyAuditSettings): Promise<AuditV
     return await verify(settings, keys);
   } catch (thrown) {
     settings.signal?.throwIfAborted();
-    throw auditUnavailable(`The audit log in ${settings.directory} cannot be verified`, systemReason(thrown), thrown);
+    const failed = `The audit log in ${settings.directory} cannot be verified: ${systemReason(thrown)}`;
+    throw new PlumblineError('ERR_AUDIT_UNAVAILABLE', failed, { cause: thrown, remedy: READABLE });
   }
 }
+
+const READABLE = "Give the folder audit of a gateway's state directory, or a copy of it, that this user may read.";
 
 async function verify(settings: VerifyAuditSettings, keys: readonly VerifierKey[]): Promise<AuditVerification> {
   const { directory, retainedFrom = 1, signal } = settings;
@@ -132,7 +135,6 @@ function resultOf(verified: Verified): AuditVerification {
   const { first, last, records, bytes } = chain;
   return {
     verdict,
-    exitCode: verdict === 'intact' ? 0 : verdict === 'damaged' ? 1 : 2,
     findings: findings.kept,
     omittedFindings: findings.omitted,
     files,
