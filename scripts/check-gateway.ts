@@ -12,7 +12,12 @@ export interface GatewayCheck {
   /** The built `plumbline`. */
   readonly program: string;
   /** The printed commands. */
-  readonly curl: { readonly start: readonly string[]; readonly list: readonly string[] };
+  readonly curl: {
+    readonly start: readonly string[];
+    /** With the id of the run it follows. */
+    readonly follow: (run: string) => readonly string[];
+    readonly list: readonly string[];
+  };
 }
 
 interface Seen {
@@ -28,7 +33,7 @@ const RUN_LIMIT_MS = 120_000;
 export async function checkGateway(check: GatewayCheck): Promise<boolean> {
   const { gateway, proof, program } = check;
   const steps = [
-    () => printedCommand(check),
+    () => printedCommands(check),
     () => printedList(check),
     () => forged(gateway),
     async () => denied(gateway, await proof()),
@@ -55,12 +60,12 @@ export async function checkGateway(check: GatewayCheck): Promise<boolean> {
   return results.every(({ ok }) => ok);
 }
 
-async function printedCommand({ gateway, proof, curl }: GatewayCheck): Promise<Seen> {
-  const what = 'the printed command starts a run';
+async function printedCommands({ curl }: GatewayCheck): Promise<Seen> {
+  const what = 'the printed commands start a run and follow it';
   const { status, output } = await execute(curl.start);
   if (status !== 0) return { ok: false, what, saw: output };
   const { id } = JSON.parse(output) as { id: string };
-  const state = await endOf(gateway, id, await proof());
+  const state = stateIn((await execute(curl.follow(id))).output) ?? 'without an outcome';
   return { ok: state === 'succeeded', what, saw: `run ${id} ${state}` };
 }
 
@@ -112,9 +117,12 @@ async function codeOf(answer: Response): Promise<string> {
 async function endOf({ url }: LocalGateway, id: string, proof: ProofHeaders): Promise<string> {
   const signal = AbortSignal.timeout(RUN_LIMIT_MS);
   const stream = await fetch(`${url}/v1/runs/${id}/events`, { headers: { ...proof }, signal });
-  const outcome = /^data: (.*"kind":"outcome".*)$/m.exec(await stream.text())?.[1];
-  if (outcome === undefined) return `left ${stream.status} without an outcome`;
-  return (JSON.parse(outcome) as { outcome: { state: string } }).outcome.state;
+  return stateIn(await stream.text()) ?? `left ${stream.status} without an outcome`;
+}
+
+function stateIn(events: string): string | undefined {
+  const outcome = /^data: (.*"kind":"outcome".*)$/m.exec(events)?.[1];
+  return outcome && (JSON.parse(outcome) as { outcome: { state: string } }).outcome.state;
 }
 
 /** With its end it vouches for the whole log: verified is what nothing is added to. */

@@ -27,11 +27,12 @@ export function isolationOf(user: UnixUser | undefined, why = ''): Isolation {
 
 /** A user that workers can run as: root switches users, and the user must be able to start this Python and to write below the folder. */
 export function isolationHere(python: string, folder: string): Isolation {
-  const why = whyNoUsers();
-  if (why !== undefined) return isolationOf(undefined, why);
+  const unable = whyNoUsers();
+  if (unable !== undefined) return isolationOf(undefined, unable);
   const users = CANDIDATES.flatMap((name) => unixUser(name) ?? []);
   const able = users.find((user) => canWork(user, python, folder));
-  return isolationOf(able, `no user of ${CANDIDATES.join(', ')} can run ${python} and write below ${folder}`);
+  const why = `of the users ${CANDIDATES.join(' and ')} none is here that can start ${python} and write below ${folder}`;
+  return isolationOf(able, why);
 }
 
 /** Of these Pythons the first that another user can start: some lie in the home of root. Without such a one the first. */

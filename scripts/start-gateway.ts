@@ -1,5 +1,5 @@
 // npm start -- gateway [--check]: a gateway with its luigid and its Azure on this machine, and a curl line that works.
-import { writeFileSync } from 'node:fs';
+import { renameSync, writeFileSync } from 'node:fs';
 import { relative, resolve } from 'node:path';
 import { buildGateway } from './build-gateway.ts';
 import { checkGateway } from './check-gateway.ts';
@@ -9,8 +9,10 @@ import { preparedVersions, pythonOf } from './python-environments.mjs';
 import { ROOT } from './repository.ts';
 import { type LocalGateway, startLocalGateway } from './start-local-gateway.ts';
 
-/** The pipeline's own token lives for ten minutes; the file always holds one that is good for a while. */
-const RENEWED_EVERY_MS = 4 * 60_000;
+/** The pipeline's own token is good for one request: whoever changes a command and sends it again finds a new one. */
+const RENEWED_EVERY_MS = 10_000;
+/** Stands for the id of a run in a printed command. */
+const RUN = 'RUN-ID';
 const BODY =
   '{"role":"sales-report","module":"retail.orders_pipeline","task":"SalesReport","parameters":{"date":"2026-11-20"}}';
 
@@ -31,7 +33,8 @@ export async function startGateway(args: readonly string[]): Promise<void> {
     const curl = await printedCommands(gateway, proof);
     tell(gateway, curl);
     if (args.includes('--check')) {
-      const ok = await checkGateway({ gateway, proof, program, curl });
+      const follow = (run: string) => curl.follow.map((word) => word.replace(RUN, run));
+      const ok = await checkGateway({ gateway, proof, program, curl: { ...curl, follow } });
       process.exitCode = ok ? 0 : 1;
     } else await stopped;
   } finally {
@@ -48,14 +51,17 @@ function interruption(): Promise<void> {
 /** Commands that a person can copy, as their words. */
 interface PrintedCommands {
   readonly start: readonly string[];
+  readonly follow: readonly string[];
   readonly list: readonly string[];
 }
 
 /** The pipeline's own token is good for one request, which may be repeated as it is: each command has its tokens in a file of its own. */
 async function printedCommands({ files, url }: LocalGateway, proof: Proof): Promise<PrintedCommands> {
-  const [start, list] = ['start-a-run', 'list-runs'].map((name) => resolve(files.folder, `${name}.headers`));
+  const [start, follow, list] = ['start-a-run', 'follow-a-run', 'list-runs'].map((name) =>
+    resolve(files.folder, `${name}.headers`),
+  );
   const write = async () => {
-    for (const path of [start, list]) writeHeaders(path ?? '', await proof());
+    for (const path of [start, follow, list]) writeHeaders(path ?? '', await proof());
   };
   await write();
   setInterval(() => void write().catch(() => undefined), RENEWED_EVERY_MS).unref();
@@ -71,6 +77,7 @@ async function printedCommands({ files, url }: LocalGateway, proof: Proof): Prom
   const curl = ['curl', '--silent', '--show-error', '--fail-with-body'];
   return {
     start: [...curl, ...headersOf(start), ...run, `${url}/v1/runs`],
+    follow: [...curl, '--no-buffer', ...headersOf(follow), `${url}/v1/runs/${RUN}/events`],
     list: [...curl, ...headersOf(list), `${url}/v1/runs?limit=5`],
   };
 }
@@ -78,12 +85,13 @@ async function printedCommands({ files, url }: LocalGateway, proof: Proof): Prom
 /** A file that only this user may read, so that no token is in an argument of a process. */
 function writeHeaders(path: string, headers: ProofHeaders): void {
   const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\n`);
-  writeFileSync(path, lines.join(''), { mode: 0o600 });
+  writeFileSync(`${path}.new`, lines.join(''), { mode: 0o600 });
+  renameSync(`${path}.new`, path);
 }
 
 type Proof = () => Promise<ProofHeaders>;
 
-function tell(gateway: LocalGateway, { start, list }: PrintedCommands): void {
+function tell(gateway: LocalGateway, { start, follow, list }: PrintedCommands): void {
   const { url, metricsUrl, luigid, files, isolation } = gateway;
   const at = (path: string) => relative(ROOT, path);
   console.log(`
@@ -94,9 +102,14 @@ The gateway is ready at ${url}
   log        ${at(files.log)}, audit ${at(files.state)}/audit
   isolation  ${isolation.words}
 
-Start a run (the tokens are in the file behind the @, which only you may read):
+Start a run. The tokens are in the file behind the @, which only you may read; they are good for one request, which may be repeated as it is.
+Before another one, with a key of its own, wait ${RENEWED_EVERY_MS / 1_000} seconds: then the file has new ones.
 
   ${quoted(start)}
+
+Follow it, with the id of the answer:
+
+  ${quoted(follow)}
 
 See what is there, and what is on record:
 

@@ -10,7 +10,7 @@ describe('npm start -- gateway', () => {
     const { status, stdout, stderr } = spawnSync(process.execPath, args, { cwd: ROOT, encoding: 'utf8' });
     assert.equal(status, 0, stdout + stderr);
     assert.doesNotMatch(stdout, /✘/);
-    assert.match(stdout, /the printed command starts a run: run [0-9a-f-]{36} succeeded/);
+    assert.match(stdout, /the printed commands start a run and follow it: run [0-9a-f-]{36} succeeded/);
     assert.match(stdout, /isolation {2}\S/);
   });
 
