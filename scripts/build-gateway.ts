@@ -1,6 +1,6 @@
 import { chmodSync, cpSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { type BuildOptions, build } from 'esbuild';
+import { type BuildOptions, build, type Plugin } from 'esbuild';
 import { BUILD, contentHash, filesUnder, ROOT } from './repository.ts';
 import { thirdPartyNotices } from './third-party-notices.ts';
 
@@ -27,6 +27,16 @@ export interface BuiltGateway {
 }
 
 const PROGRAM = 'plumbline.mjs';
+/** Node looks for the modules that a file imports before it runs any of it: an older Node would not get as far as to say that it is one. */
+const LATE_SQLITE: Plugin = {
+  name: 'late-sqlite',
+  setup({ onResolve, onLoad }) {
+    onResolve({ filter: /^node:sqlite$/ }, () => ({ path: 'sqlite', namespace: 'late' }));
+    const contents = "export const { backup, DatabaseSync } = process.getBuiltinModule('node:sqlite');";
+    onLoad({ filter: /^sqlite$/, namespace: 'late' }, () => ({ contents }));
+  },
+};
+
 const OPTIONS = {
   entryPoints: ['src/cli/main.ts'],
   bundle: true,
@@ -39,11 +49,13 @@ const OPTIONS = {
       '#!/usr/bin/env node',
       "import { createRequire as plumblineRequire } from 'node:module';",
       "import { fileURLToPath as plumblineFile } from 'node:url';",
+      "if (Number.parseInt(process.versions.node) < 24) { console.error('plumbline needs Node 24 or newer as node in PATH; this is ' + process.version + '.'); process.exit(1); }",
       'const require = plumblineRequire(import.meta.url);',
       'const __filename = plumblineFile(import.meta.url);',
       'const __dirname = import.meta.dirname;',
     ].join('\n'),
   },
+  plugins: [LATE_SQLITE],
   metafile: true,
   absWorkingDir: ROOT,
   legalComments: 'none',
@@ -79,7 +91,9 @@ async function bundleInto(folder: string): Promise<Pick<BuiltGateway, 'bytes' | 
   mkdirSync(folder, { recursive: true });
   const { metafile } = await build({ ...OPTIONS, outfile: resolve(folder, PROGRAM) });
   const [output] = Object.values(metafile.outputs);
-  const inputs = Object.entries(output?.inputs ?? {}).filter(([, { bytesInOutput }]) => bytesInOutput > 0);
+  const inputs = Object.entries(output?.inputs ?? {}).filter(
+    ([path, { bytesInOutput }]) => bytesInOutput > 0 && !path.startsWith('late:'),
+  );
   chmodSync(resolve(folder, PROGRAM), 0o755);
   copyWorker(folder);
   cpSync(resolve(ROOT, 'LICENSE'), resolve(folder, 'LICENSE.txt'));

@@ -7,6 +7,7 @@ import { loadAuditKeys } from '#gateway/audit/audit-keys.ts';
 import { openAuditLog } from '#gateway/audit/open-audit-log.ts';
 import { Store } from '#gateway/store/store.ts';
 import { buildGateway } from '../../scripts/build-gateway.ts';
+import { packagedNode } from '../../scripts/node-packages.mjs';
 import { ROOT } from '../../scripts/repository.ts';
 
 const POLICY = resolve(ROOT, 'examples/gateway/policy.yaml');
@@ -42,6 +43,14 @@ describe('plumbline as a program', () => {
     assert.deepEqual([group.status, group.stderr], [0, '']);
     assert.match(group.stdout, /^usage: plumbline policy COMMAND …\n\n {2}policy check /);
     assert.doesNotMatch(group.stdout, /gateway serve/);
+  });
+
+  it('says which Node it needs', function () {
+    const older = packagedNode(ROOT, 20);
+    if (older === undefined) return this.skip();
+    const { status, stderr } = spawnSync(older, [program, '--version'], { encoding: 'utf8' });
+    assert.equal(status, 1);
+    assert.match(stderr, /^plumbline needs Node 24 or newer as node in PATH; this is v20\./);
   });
 
   it('shows colours to whoever forces them', () => {
