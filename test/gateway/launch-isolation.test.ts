@@ -8,7 +8,7 @@ import { Secret } from '#core/secret.ts';
 import { findStrays } from '#engines/luigi/stray-processes.ts';
 import type { Launch } from '#gateway/launch/launcher.ts';
 import { whyNoUsers } from '#gateway/launch/switching-users.ts';
-import { followAttempt, LaunchScenario, pythonOfOthers, until } from '../support/launch-scenario.ts';
+import { followAttempt, LaunchScenario, until } from '../support/launch-scenario.ts';
 
 /** Two roles' users; they need not be in any user database. */
 const ALICE = { uid: 61_001, gid: 61_001 };
@@ -19,7 +19,7 @@ describe('workers with Unix users of their own', () => {
   let scenario: LaunchScenario;
 
   before(function () {
-    const why = whyNoUsers() ?? (pythonOfOthers() ? undefined : 'no Python with Luigi that other users can start');
+    const why = whyNoUsers();
     if (why === undefined) return;
     console.log(`    (skipped: ${why})`);
     this.skip();

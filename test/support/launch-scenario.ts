@@ -1,4 +1,3 @@
-import { spawnSync } from 'node:child_process';
 import { chmodSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -8,8 +7,8 @@ import { endStrays } from '#engines/luigi/stray-processes.ts';
 import type { LaunchLimits, LaunchLog } from '#gateway/launch/launch-settings.ts';
 import type { Launch, Launcher } from '#gateway/launch/launcher.ts';
 import { localLauncher } from '#gateway/launch/local-launcher.ts';
-import { preparedVersions, pythonOf } from '../../scripts/python-environments.mjs';
 import { luigiPython } from './luigi-scenario.ts';
+import { placeForOthers } from './place-for-others.ts';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 const MODULES = join(ROOT, 'test/fixtures/luigi');
@@ -29,6 +28,7 @@ export class LaunchScenario {
   readonly work: string;
   readonly launcher: Launcher;
   readonly #python: string;
+  readonly #modulePath: readonly string[];
   readonly #names = new Set<string>();
 
   private constructor(folder: string, launcher: Launcher) {
@@ -36,21 +36,22 @@ export class LaunchScenario {
     this.runsDirectory = join(folder, 'runs');
     this.work = join(folder, 'work');
     this.launcher = launcher;
-    this.#python = launcher.isolation === 'user' ? (pythonOfOthers() ?? luigiPython()) : luigiPython();
+    const others = launcher.isolation === 'user' ? placeForOthers() : undefined;
+    this.#python = others?.python ?? luigiPython();
+    this.#modulePath = others?.modulePath ?? [MODULES];
   }
 
   /** In a folder that is there already: one more launcher on the same runs, as after a restart. */
-  static async create(
-    options: ScenarioOptions = {},
-    folder = mkdtempSync(join(tmpdir(), 'plumbline-launch-')),
-  ): Promise<LaunchScenario> {
+  static async create(options: ScenarioOptions = {}, existing?: string): Promise<LaunchScenario> {
+    const others = options.isolation === 'user' ? placeForOthers() : undefined;
+    const folder = existing ?? mkdtempSync(join(others?.folder ?? tmpdir(), 'plumbline-launch-'));
     // Workers of other users pass through it.
     chmodSync(folder, 0o711);
     mkdirSync(join(folder, 'work'), { recursive: true });
     const { isolation = 'none', log = SILENT, limits } = options;
     const launcher = await localLauncher({
       runsDirectory: join(folder, 'runs'),
-      workerPath: WORKER_PATH,
+      workerPath: others?.workerPath ?? WORKER_PATH,
       isolation,
       log,
       limits: { graceMs: 500, ...limits },
@@ -75,7 +76,7 @@ export class LaunchScenario {
       secretParameters: {},
       ...changes,
       runId,
-      modulePath: [MODULES, ...(changes.modulePath ?? [])],
+      modulePath: [...this.#modulePath, ...(changes.modulePath ?? [])],
       variables: { PYTHONDONTWRITEBYTECODE: '1', ...changes.variables },
     };
   }
@@ -101,14 +102,6 @@ export class LaunchScenario {
     for (const name of this.#names) await endStrays(name, { graceMs: 0 });
     rmSync(this.folder, { recursive: true, force: true });
   }
-}
-
-/** A Python with Luigi that users without any rights can start: some lie in the home of root. */
-export function pythonOfOthers(): string | undefined {
-  const paths = preparedVersions(ROOT, 'luigi').map((version) => pythonOf(ROOT, 'luigi', version));
-  return paths.find(
-    (path) => spawnSync(path, ['-c', 'import luigi'], { uid: 61_001, gid: 61_001, cwd: '/' }).status === 0,
-  );
 }
 
 export async function followAttempt(
