@@ -3,6 +3,7 @@ import type { FastifyRequest } from 'fastify';
 import type { Clock } from '#core/clock.ts';
 import type { AuditLog } from '../audit/audit-log.ts';
 import { type ReadAccessGate, readAccessGate } from '../audit/read-access-gate.ts';
+import { redactJson } from '../audit/redaction-guard.ts';
 import type { Caller, VerifiedToken } from '../auth/caller.ts';
 import { callerFacts } from './caller-facts.ts';
 import type { Problem } from './problem.ts';
@@ -26,10 +27,13 @@ export class AccessRecorder {
 
   /** One record for a token, before anything is done with it. @throws {PlumblineError} `ERR_AUDIT_UNAVAILABLE` */
   async tokenUsed(caller: Caller, requestId: string): Promise<void> {
-    if (this.#tokens.has(caller.tokenHash)) return;
+    const { tokenHash, runFacts, expiresAt } = caller;
+    // The same token with the facts of another run is another caller.
+    const tokens = `${tokenHash} ${runFacts?.tokenHash ?? ''}`;
+    if (this.#tokens.has(tokens)) return;
     const data = { caller: callerFacts(caller), requestId };
-    await this.#audit.append({ type: 'dev.plumbline.token.used', subject: caller.tokenHash, data });
-    remember(this.#tokens, caller.tokenHash, caller.expiresAt);
+    await this.#audit.append({ type: 'dev.plumbline.token.used', subject: tokenHash, data });
+    remember(this.#tokens, tokens, expiresAt);
   }
 
   /** A record for each. That it cannot be written lets nobody in, so it is no reason to answer otherwise. */
@@ -48,7 +52,7 @@ export class AccessRecorder {
   /** A token that may be used once came with another request. */
   async replayed(token: VerifiedToken, { code, facts }: Problem, request: RequestFacts): Promise<void> {
     const { issuer, iss, subject, tokenId, tokenHash } = token;
-    const caller = { issuer, iss, subject, tokenId, tokenHash };
+    const caller = redactJson({ issuer, iss, subject, tokenId, tokenHash });
     const data = { caller, requestId: request.id, errorCode: code, reason: facts.reason, address: request.ip };
     await this.#audit.append({ type: 'dev.plumbline.token.refused', data }).catch(() => undefined);
   }

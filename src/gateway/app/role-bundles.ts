@@ -1,4 +1,5 @@
 import type { AuditLog } from '../audit/audit-log.ts';
+import { redactCredentials } from '../audit/redaction-guard.ts';
 import type { Caller } from '../auth/caller.ts';
 import type { BundleStore } from '../code/bundle-store.ts';
 import type { LoadedPolicy } from '../policy/loaded-policy.ts';
@@ -25,7 +26,12 @@ export function roleBundles({ store, audit, policy, now }: RoleBundlesOptions): 
     try {
       return bundlePermission(current, caller, role, now());
     } catch (error) {
-      const data = { caller: callerFacts(caller), role, reason: 'bundle', policy: current.sha256 };
+      const data = {
+        caller: callerFacts(caller),
+        role: redactCredentials(role),
+        reason: 'bundle',
+        policy: current.sha256,
+      };
       await audit.append({ type: 'dev.plumbline.run.denied', data });
       throw error;
     }

@@ -31,8 +31,8 @@ export const AUDIT_TYPES = [
 ] as const;
 export type AuditType = (typeof AUDIT_TYPES)[number];
 
-/** Who asked: what a verified token says. Named as in `Caller`, without its claims. */
-export interface AuditedCaller {
+/** A verified token, named as in `Caller`, without its claims. */
+export interface AuditedToken {
   /** Name of the issuer in the policy. */
   readonly issuer: string;
   readonly iss?: string | undefined;
@@ -40,6 +40,12 @@ export interface AuditedCaller {
   readonly tokenId?: string | undefined;
   /** SHA-256 of the token, hexadecimal. */
   readonly tokenHash?: string | undefined;
+}
+
+/** Who asked: what a verified token says. */
+export interface AuditedCaller extends AuditedToken {
+  /** The token beside it, whose facts win in `signed`. */
+  readonly runFacts?: AuditedToken | undefined;
   readonly scope?: string | undefined;
   readonly runId?: string | undefined;
   /** Facts that a token signs, e.g. `project`, `pipeline`, `run`, `ref`, `commit`, `actor`. */

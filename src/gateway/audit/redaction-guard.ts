@@ -1,17 +1,25 @@
+import type { JsonValue } from '#core/json.ts';
 import type { AuditEvent } from './audit-log.ts';
 
 /** What credentials look like. Each is specific enough that no module, task, ref or subject has its shape by chance. */
 const CREDENTIALS: readonly (readonly [string, RegExp])[] = [
-  // A JWT or JWE: base64url of `{"…`, of `{ …` or of `{` and a line break, and further parts behind dots. At the beginning of
-  // a word, because `MoneyJournal.Transactions` holds `eyJ` too.
-  ['a JWT', /(?<![A-Za-z0-9])(?:ey[AIJ]|ewog|ew0K)[\w-]{8,}\.[\w-]{8,}(?:\.[\w-]*)*/],
-  ['a run token', /plr_[\w-]{8,}\.\d{6,}(?:\.[\w-]*)?/],
+  // Bounded: a name of a run is no longer, and text of `plr_` alone must not be read again from each of them.
+  ['a run token', /plr_[\w-]{8,64}\.\d{6,}(?:\.[\w-]*)?/],
   ['a private key', /-----BEGIN [A-Z ]*PRIVATE KEY/],
   ['an authorization header', /\b(?:bearer|basic)\s+[\w+/=.~-]{16,}/i],
   ['a GitHub token', /\b(?:gh[pousr]_[A-Za-z0-9]{20,}|github_pat_\w{20,})/],
   ['a GitLab token', /\bgl(?:pat|cbt|ptt|dt|rt|ft|soat)-[\w-]{16,}/],
   ['a signature of a storage account', /[?&]sig=[\w%+/=]{16,}/i],
 ];
+
+/** What stands between characters that no token has. A text is cut once, so that looking through it takes time with its length. */
+const WORD = /[\w.-]+/g;
+/**
+ * How a JWT or JWE begins: base64url of `{"…`, of `{ …` or of `{` and a line break; further parts follow behind dots. At the
+ * beginning of a word, because `MoneyJournal.Transactions` holds `eyJ` too.
+ */
+const JWT_BEGIN = /(?<![A-Za-z0-9])(?:ey[AIJ]|ewog|ew0K)[\w-]{8,}/;
+const SHORTEST_PART = 8;
 
 const ANY_CREDENTIAL = new RegExp(CREDENTIALS.map(([, { source }]) => `(?:${source})`).join('|'), 'gi');
 
@@ -72,8 +80,25 @@ function inspectName(name: string, type: string, path: string): void {
 }
 
 function inspectText(text: string, type: string, path: string): void {
-  const found = CREDENTIALS.find(([, pattern]) => pattern.test(text));
-  if (found) throw new TypeError(`The audit event ${type} is refused: ${path} looks like ${found[0]}`);
+  const found = CREDENTIALS.find(([, pattern]) => pattern.test(text))?.[0] ?? (hasJwt(text) ? 'a JWT' : undefined);
+  if (found !== undefined) throw new TypeError(`The audit event ${type} is refused: ${path} looks like ${found}`);
+}
+
+function hasJwt(text: string): boolean {
+  return text.match(WORD)?.some((word) => jwtAt(word) !== undefined) ?? false;
+}
+
+/** Where a JWT begins in a word; it goes on to the word's end. */
+function jwtAt(word: string): number | undefined {
+  let at = 0;
+  const parts = word.split('.');
+  for (const [i, part] of parts.entries()) {
+    const isFollowed = (parts[i + 1]?.length ?? 0) >= SHORTEST_PART;
+    const begin = isFollowed ? part.search(JWT_BEGIN) : -1;
+    if (begin >= 0) return at + begin;
+    at += part.length + 1;
+  }
+  return undefined;
 }
 
 /**
@@ -81,5 +106,18 @@ function inspectText(text: string, type: string, path: string): void {
  * token into the wrong field is recorded, and the token is not.
  */
 export function redactCredentials(text: string): string {
-  return text.replace(ANY_CREDENTIAL, '[credential]');
+  const withoutJwt = text.replace(WORD, (word) => {
+    const at = jwtAt(word);
+    return at === undefined ? word : `${word.slice(0, at)}[credential]`;
+  });
+  return withoutJwt.replace(ANY_CREDENTIAL, '[credential]');
+}
+
+/** Every text in it so; fields that are `undefined` are left out. */
+export function redactJson(value: JsonValue | undefined): JsonValue | undefined {
+  if (typeof value === 'string') return redactCredentials(value);
+  if (typeof value !== 'object' || value === null) return value;
+  if (Array.isArray(value)) return value.map((item) => redactJson(item) ?? null);
+  const entries = Object.entries(value).filter(([, held]) => held !== undefined);
+  return Object.fromEntries(entries.map(([field, held]) => [field, redactJson(held) ?? null]));
 }

@@ -2,10 +2,10 @@ import type { Clock } from '#core/clock.ts';
 import { PlumblineError } from '#core/errors.ts';
 import type { JsonValue } from '#core/json.ts';
 import type { AuditLog } from '../audit/audit-log.ts';
-import type { AuditData, AuditedCaller, AuditType } from '../audit/audit-types.ts';
+import type { AuditData, AuditedCaller, AuditedToken, AuditType } from '../audit/audit-types.ts';
 import { canonicalJson } from '../audit/canonical-json.ts';
-import { redactCredentials, refuseCredentials } from '../audit/redaction-guard.ts';
-import { type Caller, factsOf } from '../auth/caller.ts';
+import { redactJson, refuseCredentials } from '../audit/redaction-guard.ts';
+import { type Caller, factsOf, type VerifiedToken } from '../auth/caller.ts';
 import type { RunRecord } from './run-record.ts';
 
 const RETRY_MS = 1_000;
@@ -85,20 +85,17 @@ function bare({ attempt, policy, state, result, errorCode }: Data): Data {
 }
 
 function clean(data: AuditData): Data {
-  return redacted(data as unknown as JsonValue) as Data;
-}
-
-function redacted(value: JsonValue | undefined): JsonValue | undefined {
-  if (typeof value === 'string') return redactCredentials(value);
-  if (typeof value !== 'object' || value === null) return value;
-  if (Array.isArray(value)) return value.map((item) => redacted(item) ?? null);
-  const entries = Object.entries(value).filter(([, held]) => held !== undefined);
-  return Object.fromEntries(entries.map(([field, held]) => [field, redacted(held) ?? null]));
+  return redactJson(data as unknown as JsonValue) as Data;
 }
 
 export function auditedCaller(caller: Caller): AuditedCaller {
-  const { issuer, iss, subject, tokenId, tokenHash, scope, runId } = caller;
-  return { issuer, iss, subject, tokenId, tokenHash, scope, runId, signed: { ...factsOf(caller) } };
+  const { issuer, iss, subject, tokenId, tokenHash, scope, runId, runFacts } = caller;
+  const signed = { ...factsOf(caller) };
+  return { issuer, iss, subject, tokenId, tokenHash, scope, runId, signed, runFacts: runFacts && namedBy(runFacts) };
+}
+
+function namedBy({ issuer, iss, subject, tokenId, tokenHash }: VerifiedToken): AuditedToken {
+  return { issuer, iss, subject, tokenId, tokenHash };
 }
 
 /** What every record about a run says of it. */

@@ -208,7 +208,17 @@ describe('the guard of the audit log', () => {
       refuseCredentials({ type: 't', data: { text } });
     }
     assert.doesNotMatch(redactCredentials(JWT), /c2ln/);
+    for (const before of ['x-', 'a.b.', 'x_', '.', '--eyJ', 'eyJ.'])
+      assert.doesNotMatch(redactCredentials(`${before}${JWT}`), /c2ln/, before);
     assert.equal(redactCredentials('refs/heads/main'), 'refs/heads/main');
+  });
+
+  it('takes time with the length of a text, whatever is in it', () => {
+    for (const part of ['-eyJ', 'plr_', '.eyJ', '-eyJ-eyJ-eyJ.', 'plr_aaaaaaaa.', 'bearer ', '&sig='])
+      for (const text of [part.repeat(50_000), `${part.repeat(50_000)}.a`]) {
+        redactCredentials(text);
+        refuseCredentials({ type: 't', data: { text: redactCredentials(text) } });
+      }
   });
 
   function base64(value: object): string {
