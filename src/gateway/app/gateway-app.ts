@@ -22,6 +22,7 @@ import type { RouteContext } from './route-context.ts';
 import { addRunRoutes } from './run-routes.ts';
 import { RunWatchers } from './run-watchers.ts';
 import { addStoryRoutes } from './story-routes.ts';
+import { strictBody } from './strict-body.ts';
 import { trustedPeers } from './trusted-peers.ts';
 import { addWatchRoute } from './watch-route.ts';
 
@@ -109,6 +110,11 @@ function parseJson(app: FastifyInstance): void {
   app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (request, body: Buffer, done) => {
     request.bodyHash = createHash('sha256').update(body).digest('hex');
     if (body.length === 0) return done(new Problem('body-malformed', 'The body is empty where JSON is expected'));
+    try {
+      strictBody(body);
+    } catch (problem) {
+      return done(problem as Problem);
+    }
     return parse(request, body.toString('utf8'), done);
   });
 }

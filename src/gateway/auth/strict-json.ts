@@ -5,7 +5,7 @@ export type JsonObject = Readonly<Record<string, JsonValue>>;
 
 const DEEPEST = 16;
 /** Strings and brackets of a text that is known to be JSON; nothing else of it decides names or depth. */
-const TOKENS = /"(?:[^"\\]|\\.)*"|[{}[\]]/g;
+const TOKENS = /"[^"\\]*(?:\\.[^"\\]*)*"|[{}[\]]/g;
 const COLON = /\s*:/y;
 
 /**

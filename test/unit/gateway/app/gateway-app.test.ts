@@ -199,6 +199,12 @@ describe('the API of the gateway', () => {
         assert.equal(await code(create(body)), 'body-malformed', body);
       for (const body of ['{"__proto__":{"x":1}}', '{"constructor":{"prototype":{}}}'])
         assert.equal(await code(create(body)), 'body-malformed', body);
+      const withDate = (date: string) => `{"role":"etl","module":"m","task":"T","parameters":{"date":${date}}}`;
+      const deep = '['.repeat(3_000) + ']'.repeat(3_000);
+      for (const date of ['1e400', '12345678901234567890', '"\\ud800"', '1,"\\u0064ate":2', deep])
+        assert.equal(await code(create(withDate(date))), 'body-malformed', date);
+      const latin1 = { ...create(''), payload: Buffer.from(withDate('"\u00e9"'), 'latin1') };
+      assert.equal(await code(latin1), 'body-malformed', 'a byte that is no UTF-8 is not replaced');
       for (const type of [
         'text/plain',
         'application/xml',
