@@ -12,6 +12,8 @@ export interface EventFrame {
 /** Updates of a page; page 0 has the numbers 1 to 128. */
 const PAGE = 128;
 const MAX_CACHED_BYTES = 16 * 1_048_576;
+/** Of a page itself: anybody may ask for those that a run will never have, and they must go too. */
+const PAGE_BYTES = 1_024;
 
 interface Page {
   readonly frames: readonly EventFrame[];
@@ -85,7 +87,7 @@ export class EventFrames {
     const have = known?.frames ?? [];
     const updates = await this.#updates(runId, number * PAGE + have.length, PAGE - have.length);
     const frames = [...have, ...updates.map(frameOf)];
-    const bytes = frames.reduce((total, frame) => total + frame.bytes.length, 0);
+    const bytes = frames.reduce((total, frame) => total + frame.bytes.length, PAGE_BYTES);
     const open = frames.length < PAGE && !frames.at(-1)?.isLast;
     const page = { frames, bytes, open, version };
     this.#keep(`${runId} ${number}`, page);
