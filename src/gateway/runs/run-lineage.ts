@@ -56,8 +56,7 @@ export function provenanceOf(record: RunRecord): Provenance {
   const run = signed.run ?? text('runId', record.id);
   const person = signed.actor ?? claimed['requestedForId'];
   return {
-    organizationUrl: organizationUrl(claimed['runUrl']) ?? String(record.caller['iss'] ?? ''),
-    organization: text('organization', String(record.caller['issuer'] ?? 'unknown')),
+    ...organizationOf(record),
     project: { id: project, name: text('project', project) },
     kind: 'build',
     pipeline: { id: pipeline, name: text('pipeline', pipeline) },
@@ -96,6 +95,23 @@ function providerOf(url: string): string {
   const { hostname } = new URL(url);
   if (hostname === 'dev.azure.com' || hostname.endsWith('.visualstudio.com')) return 'TfsGit';
   return hostname === 'github.com' ? 'GitHub' : 'Git';
+}
+
+function organizationOf({ caller, specification }: RunRecord): Pick<Provenance, 'organization' | 'organizationUrl'> {
+  const { claimed } = specification;
+  const signed = signedOrganization(caller);
+  const otherwise = signed === undefined ? String(caller['iss'] ?? '') : `https://dev.azure.com/${signed}`;
+  return {
+    organizationUrl: organizationUrl(claimed['runUrl']) ?? otherwise,
+    organization: (signed ?? claimed['organization']) || String(caller['issuer'] ?? 'unknown'),
+  };
+}
+
+/** The pipeline's own token, alone or beside the one that was authorised, has the subject `p://fabrikam/Shop/nightly`. */
+function signedOrganization(caller: RunRecord['caller']): string | undefined {
+  const { iss, subject } = (caller['runFacts'] ?? caller) as RunRecord['caller'];
+  if (!String(iss).startsWith('https://vstoken.dev.azure.com/')) return undefined;
+  return /^p:\/\/([\w.-]+)\//.exec(String(subject))?.[1];
 }
 
 /** `https://dev.azure.com/fabrikam/Shop/_build/…` → `https://dev.azure.com/fabrikam` */

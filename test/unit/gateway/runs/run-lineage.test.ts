@@ -43,6 +43,21 @@ describe('lineage of a run at a gateway', () => {
     assert.deepEqual([organizationUrl, requestedFor], ['https://dev.azure.com/fabrikam', { id: 'somebody' }]);
   });
 
+  it("knows the organization from the subject of the pipeline's own token, alone or beside another one", () => {
+    const entra = { issuer: 'entra', iss: 'https://login.microsoftonline.com/t/v2.0', subject: 'o', signed: {} };
+    const pipelines = {
+      issuer: 'pipelines',
+      iss: 'https://vstoken.dev.azure.com/o',
+      subject: 'p://contoso/Retail/sales',
+    };
+    for (const caller of [pipelines, { ...entra, runFacts: pipelines }]) {
+      const { organization, organizationUrl } = provenanceOf(recordOf({ caller }, {}));
+      assert.deepEqual([organization, organizationUrl], ['contoso', 'https://dev.azure.com/contoso']);
+      assert.equal(provenanceOf(recordOf({ caller })).organization, 'contoso', 'signed before claimed');
+    }
+    assert.equal(provenanceOf(recordOf({ caller: entra })).organization, 'fabrikam');
+  });
+
   it('names the commit of the code that ran, not that of the pipeline that asked for it', () => {
     const code = { kind: 'installed', commit: 'd'.repeat(40), commitProof: 'marker' } as const;
     assert.equal(provenanceOf(recordOf({ code })).source.commit, 'd'.repeat(40));

@@ -413,7 +413,7 @@ describe('runs of a gateway', () => {
     fixture.machine.finish(worker, 'succeeded', { rootTaskId: 'Root' });
     await fixture.until(id, isOver);
     const lineage = await fixture.service.lineage(callerOf(), id);
-    assert.equal(lineage?.namespace, 'azure-devops://fabrikam/Shop');
+    assert.equal(lineage?.namespace, 'azure-devops://org/Shop');
     assert.ok(lineage?.events.some((event) => event.outputs.some(({ name }) => name === '/data/leaf.csv')));
     const facet = lineage?.events[0]?.run.facets['plumbline_gateway'];
     assert.deepEqual(facet?.['signed'], { project: 'p', run: '7', commit: 'c'.repeat(40) });
