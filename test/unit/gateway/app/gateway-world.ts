@@ -253,7 +253,14 @@ export async function gatewayWorld(
     timeouts: TIMEOUTS,
     ...options,
   });
-  return { gateway, app: gateway.app, runs, services, audited, log, faults, callers, close: () => gateway.app.close() };
+  const close = async () => {
+    await gateway.app.close();
+    // The framework closes what it was told to listen on; a test lets the server itself listen.
+    const { server } = gateway.app;
+    server.closeAllConnections();
+    if (server.listening) await new Promise((resolve) => server.close(resolve));
+  };
+  return { gateway, app: gateway.app, runs, services, audited, log, faults, callers, close };
 }
 
 export const LIMITS: AppOptions['limits'] = {
