@@ -5,10 +5,11 @@ import { createRequire } from 'node:module';
 import { availableParallelism } from 'node:os';
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { buildGateway } from '../scripts/build-gateway.ts';
 import { ROOT } from '../scripts/repository.ts';
 import { freePort } from '../scripts/start-luigid.ts';
 import { luigiPython } from '../test/support/luigi-scenario.ts';
-import { eventsOf, ServedGateway } from '../test/support/served-gateway.ts';
+import { eventsOf, ServedGateway, type ServedGatewayOptions } from '../test/support/served-gateway.ts';
 import { type Figure, figure, median } from './figure.ts';
 
 /** The goals of the gateway; each stands where a peer would, when there is none. */
@@ -24,11 +25,23 @@ const CONNECTIONS = 32;
 /** A gateway as a process of its own with real Luigi: how soon it tells, how much it serves, what it takes. */
 export async function gateway(): Promise<readonly Figure[]> {
   const limits = { runs: 2, queued: 10_000, requestsPerCaller: 10_000_000, requestsPerAddress: 10_000_000 };
-  const served = new ServedGateway({ config: { limits, logging: { level: 'warn' } }, role: { concurrency: 2 } });
+  const { program } = await buildGateway();
+  const options = { program, config: { limits, logging: { level: 'warn' } }, role: { concurrency: 2 } };
+  const figures = await on(options, async (served) => [
+    ...(await starts(served)),
+    await ends(served),
+    ...(await reads(served)),
+    await rejections(served),
+  ]);
+  // A process of its own: its memory is that of the queue, not of the load before.
+  return [...figures, ...(await on(options, queue))];
+}
+
+async function on(options: ServedGatewayOptions, measure: (served: ServedGateway) => Promise<Figure[]>) {
+  const served = new ServedGateway(options);
   try {
     await served.start();
-    const figures = [...(await starts(served)), await ends(served), ...(await reads(served)), await rejections(served)];
-    return [...figures, ...(await queue(served))];
+    return await measure(served);
   } finally {
     await served.close();
   }

@@ -58,6 +58,8 @@ export interface ServedGatewayOptions {
   readonly config?: Readonly<Record<string, unknown>>;
   /** Further fields of the role. */
   readonly role?: Readonly<Record<string, unknown>>;
+  /** What Node runs. @default the program's source */
+  readonly program?: string;
 }
 
 /** The gateway as a process of its own, with real Luigi, and an issuer whose key is the test's. */
@@ -83,7 +85,8 @@ export class ServedGateway {
   /** Starts the process; resolves when it is ready. The ports stay the same from the first start on. */
   async start(): Promise<void> {
     if (this.url === '') await this.#configure();
-    const flags = ['--disable-warning=ExperimentalWarning', resolve(ROOT, 'src/cli/main.ts')];
+    const program = this.options.program ?? resolve(ROOT, 'src/cli/main.ts');
+    const flags = ['--disable-warning=ExperimentalWarning', program];
     const child = spawn(process.execPath, [...flags, 'gateway', 'serve', '--config', this.configFile], {
       cwd: this.folder,
       env: { PATH: process.env['PATH'], HOME: this.folder, LANG: 'C.UTF-8' },
