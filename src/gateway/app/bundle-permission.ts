@@ -1,6 +1,7 @@
 import { PlumblineError } from '#core/errors.ts';
 import type { Caller } from '../auth/caller.ts';
-import { denies, judgement, unknownCaller } from '../policy/decide.ts';
+import { bundleChecks, callerChecks } from '../policy/binding-checks.ts';
+import { denies, unknownCaller } from '../policy/decide.ts';
 import type { LoadedPolicy } from '../policy/loaded-policy.ts';
 import type { CodeSource } from '../policy/role.ts';
 
@@ -21,7 +22,9 @@ export function bundlePermission(
   const { code } = role.role;
   const wanted = { caller, role: roleName, module: '', task: '', parameters: {} };
   const bindings = (parts.bindingsOf.get(caller.issuer) ?? []).filter(({ roles }) => roles.has(roleName));
-  const isBound = bindings.some((binding) => judgement(binding, role, wanted, now).isReportable);
+  const isBound = bindings.some((binding) =>
+    [...callerChecks(binding, wanted, now), ...bundleChecks(binding, role, wanted)].every(({ held }) => held),
+  );
   if (!isBound || parts.deny.some((rule) => denies(rule, wanted, now))) throw denied(roleName);
   if (code.kind === 'bundle') return code;
   throw new PlumblineError(
