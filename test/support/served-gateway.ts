@@ -1,7 +1,16 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { stringify } from 'yaml';
@@ -113,6 +122,8 @@ export class ServedGateway {
 
   async close(): Promise<void> {
     await this.stop('SIGKILL');
+    // Its workers outlive it, and would write where this removes.
+    await this.until(() => this.#endWorkers() === 0);
     rmSync(this.folder, { recursive: true, force: true });
   }
 
@@ -208,6 +219,22 @@ export class ServedGateway {
       .split('\n')
       .filter(Boolean)
       .map((line) => JSON.parse(line));
+  }
+
+  /** Kills every process that works below the folder; gives how many there were. */
+  #endWorkers(): number {
+    const own = readdirSync('/proc').filter((name) => /^\d+$/.test(name) && this.#worksHere(name));
+    for (const pid of own) spawnSync('kill', ['-KILL', pid]);
+    return own.length;
+  }
+
+  #worksHere(pid: string): boolean {
+    try {
+      return readlinkSync(`/proc/${pid}/cwd`).startsWith(this.folder);
+    } catch {
+      // Gone, or nobody's to look at.
+      return false;
+    }
   }
 
   async #configure(): Promise<void> {
