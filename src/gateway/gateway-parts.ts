@@ -9,7 +9,6 @@ import { countedAudit } from './app/counted-audit.ts';
 import { countedPolicy } from './app/counted-policy.ts';
 import { GatewayMetrics } from './app/gateway-metrics.ts';
 import { GatewayReadiness } from './app/gateway-readiness.ts';
-import type { GatewayRuns } from './app/gateway-runs.ts';
 import { roleBundles } from './app/role-bundles.ts';
 import { loadRunTokenKey } from './app/run-token-key.ts';
 import { storedAuditIndex } from './audit/audit-index.ts';
@@ -111,7 +110,7 @@ async function open(
     () => undefined,
   );
   const services: AppServices = {
-    runs: apiRuns(runs),
+    runs,
     bundles: roleBundles({ store: uploaded, audit, policy: () => policyFile.policy, now: () => clock.now() }),
     authenticator,
     runTokens: runTokens(key, clock),
@@ -276,22 +275,6 @@ function sweepCode({ bundles, folders }: StoredCode, keepMs: number, clock: Cloc
   };
   const timer = setInterval(sweep, SWEEP_EVERY_MS).unref();
   return () => clearInterval(timer);
-}
-
-/** What the API asks of the runs, and who created one. */
-function apiRuns(runs: RunService): GatewayRuns {
-  return {
-    create: (caller, key, specification, requestId) => runs.create(caller, key, specification, requestId),
-    scopeOf: (id) => runs.scopeOf(id),
-    read: (caller, id) => runs.read(caller, id),
-    list: (caller, filter) => runs.list(caller, filter),
-    updates: (id, after, limit) => runs.updates(id, after, limit),
-    watch: (id, notify) => runs.watch(id, notify),
-    cancel: (caller, id, reason, requestId) => runs.cancel(caller, id, reason, requestId),
-    graph: (caller, id) => runs.graph(caller, id),
-    lineage: (caller, id) => runs.lineage(caller, id),
-    output: (id, range) => runs.output(id, range),
-  };
 }
 
 function unavailable(authenticator: Authenticator): number {

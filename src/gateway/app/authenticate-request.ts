@@ -41,7 +41,7 @@ function runFactsOf({ headers }: FastifyRequest): string | undefined {
 
 async function verified(services: AppServices, bearer: string, runFacts: string | undefined): Promise<Caller> {
   const own = isRunToken(bearer)
-    ? runCaller(await services.runTokens.verify(bearer, services.runs.scopeOf))
+    ? runCaller(await services.runTokens.verify(bearer, (id) => services.runs.scopeOf(id)))
     : undefined;
   const caller = own ?? legacyCaller(bearer, services.legacy(), services.clock.now());
   if (caller === undefined) return services.authenticator.authenticate({ bearer, runFacts });

@@ -1,5 +1,6 @@
 import { neutraliseJson } from '#core/neutralise.ts';
-import type { GatewayRuns, NumberedUpdate } from './gateway-runs.ts';
+import type { NumberedUpdate } from '../runs/run-row.ts';
+import type { GatewayRuns } from './gateway-runs.ts';
 
 /** One update as every watcher gets it. */
 export interface EventFrame {

@@ -1,33 +1,11 @@
 import type { TaskGraph } from '#core/graph.ts';
-import type { RunState, RunUpdate } from '#core/run.ts';
 import type { CancelReason } from '#engines/engine.ts';
 import type { Lineage } from '#lineage/describe-lineage.ts';
 import type { Caller } from '../auth/caller.ts';
 import type { OutputPart, OutputRange } from '../launch/launcher.ts';
+import type { RunFilter, RunPage } from '../runs/run-pages.ts';
 import type { RunRecord, RunSpecification } from '../runs/run-record.ts';
-
-/** What is stored of a run's story: an update under its number, from 1, without a gap. */
-export interface NumberedUpdate {
-  readonly sequence: number;
-  readonly update: RunUpdate;
-}
-
-export interface RunFilter {
-  readonly key?: string | undefined;
-  readonly state?: RunState | undefined;
-  readonly role?: string | undefined;
-  /** Milliseconds since the epoch; created then or later. */
-  readonly since?: number | undefined;
-  /** What an earlier page gave. Opaque. */
-  readonly cursor?: string | undefined;
-  readonly limit: number;
-}
-
-export interface RunPage {
-  /** Newest first. */
-  readonly runs: readonly RunRecord[];
-  readonly cursor?: string | undefined;
-}
+import type { NumberedUpdate } from '../runs/run-row.ts';
 
 /**
  * The runs as the API sees them. Everything is scoped to the caller: a run of another scope is `ERR_RUN_UNKNOWN`, and so is
@@ -45,7 +23,7 @@ export interface GatewayRuns {
     requestId: string,
   ): Promise<{ readonly run: RunRecord; readonly created: boolean }>;
   /** Of whoever created the run; `undefined` when there is none. */
-  readonly scopeOf: (id: string) => string | undefined | Promise<string | undefined>;
+  scopeOf(id: string): string | undefined | Promise<string | undefined>;
   /** @throws {PlumblineError} `ERR_RUN_UNKNOWN` */
   read(caller: Caller, id: string): Promise<RunRecord>;
   list(caller: Caller, filter: RunFilter): Promise<RunPage>;

@@ -6,12 +6,14 @@ import { Secret } from '#core/secret.ts';
 import type { AppServices } from '#gateway/app/app-services.ts';
 import { type AppOptions, type GatewayApp, gatewayApp } from '#gateway/app/gateway-app.ts';
 import { GatewayMetrics } from '#gateway/app/gateway-metrics.ts';
-import type { GatewayRuns, NumberedUpdate, RunFilter } from '#gateway/app/gateway-runs.ts';
+import type { GatewayRuns } from '#gateway/app/gateway-runs.ts';
 import type { AuditEvent } from '#gateway/audit/audit-log.ts';
 import type { Caller } from '#gateway/auth/caller.ts';
 import { runTokens } from '#gateway/auth/run-tokens.ts';
 import { refused } from '#gateway/auth/token-refused.ts';
+import type { RunFilter } from '#gateway/runs/run-pages.ts';
 import type { RunRecord } from '#gateway/runs/run-record.ts';
+import type { NumberedUpdate } from '#gateway/runs/run-row.ts';
 
 /** A caller whose token is its name; `once-` before it makes it an ID token. */
 export function callerNamed(token: string, facts: Partial<Caller> = {}): Caller {
