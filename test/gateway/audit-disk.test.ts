@@ -44,7 +44,7 @@ describe('the audit log on a disk that takes no more', function () {
     place.remove();
   });
 
-  it('refuses records, keeps all that it had said yes to, and goes on when there is room', async function () {
+  it('refuses records, keeps all that it had said yes to, and goes on when there is room (needs root)', async function () {
     unmount = smallDisk(place.directory, '256k');
     if (!unmount) this.skip();
     const filler = join(place.directory, 'filler');
@@ -66,7 +66,7 @@ describe('the audit log on a disk that takes no more', function () {
     assert.equal(result.records, kept + 5);
   });
 
-  it('refuses records at the limit of file sizes, and goes on in another file', async function () {
+  it('refuses records at the limit of file sizes, and goes on in another file (needs prlimit)', async function () {
     const wrapper = ['prlimit', '--fsize=9000'];
     if (spawnSync('prlimit', ['--version']).status !== 0) this.skip();
     const started = new AuditWriterProcess({
@@ -108,7 +108,7 @@ describe('the audit log on a disk that takes no more', function () {
     await assert.rejects(place.open(), { code: 'ERR_AUDIT_UNAVAILABLE' });
   });
 
-  it('is not opened on a read-only file system', async function () {
+  it('is not opened on a read-only file system (needs root)', async function () {
     unmount = smallDisk(place.directory, '256k');
     if (!unmount) this.skip();
     await place.write((log) => appendSamples(log, 2));

@@ -45,7 +45,7 @@ describe('plumbline as a program', () => {
     assert.doesNotMatch(group.stdout, /gateway serve/);
   });
 
-  it('says which Node it needs', function () {
+  it('says which Node it needs (needs the packaged Node 20)', function () {
     const older = packagedNode(ROOT, 20);
     if (older === undefined) return this.skip();
     const { status, stderr } = spawnSync(older, [program, '--version'], { encoding: 'utf8' });

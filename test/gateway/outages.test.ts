@@ -93,7 +93,7 @@ describe('a gateway whose surroundings go away in mid-run', function () {
     await scenario.assertAudited(['g', 'h']);
   });
 
-  it('the disk of the state is full: nothing new begins, what runs is not lost', async function () {
+  it('the disk of the state is full: nothing new begins, what runs is not lost (needs root)', async function () {
     const started = await OutageScenario.start(program, { stateDisk: '3m' });
     if (started === undefined) return this.skip();
     scenario = started;

@@ -51,7 +51,7 @@ describe('a gateway whose surroundings are away for a minute in mid-run', () => 
     });
   }
 
-  it('the disk of the state: nothing begins, nothing is lost', async function () {
+  it('the disk of the state: nothing begins, nothing is lost (needs root)', async function () {
     scenario = await OutageScenario.start(program, { stateDisk: '3m' });
     if (scenario === undefined) return this.skip();
     const run = await scenario.create('waiting', 'd');

@@ -64,7 +64,7 @@ describe('the code of a role', () => {
       assert.deepEqual(code.facts, { kind: 'installed', version: '1.2' });
     });
 
-    it('has the commit of its marker, which proves something only where workers cannot write', function () {
+    it('has the commit of its marker, which proves something only where workers cannot write (needs root)', function () {
       if (process.getuid?.() !== 0) this.skip();
       const commitFile = join(folder, 'commit');
       writeFileSync(commitFile, `${COMMIT}\nsha256:${sha('x')}\n`, { mode: 0o644 });

@@ -49,7 +49,7 @@ describe('a guarded file', () => {
     });
   }
 
-  it('is not there when it is of another user', function () {
+  it('is not there when it is of another user (needs root)', function () {
     if (owner !== 0) this.skip();
     writeFileSync(path, 'x');
     chownSync(path, 61_001, 61_001);

@@ -63,7 +63,7 @@ describe('lineage of a run at a gateway', () => {
     assert.equal(provenanceOf(recordOf({ code })).source.commit, 'd'.repeat(40));
   });
 
-  it('is what OpenLineage allows, whatever is claimed and whatever the run was', function () {
+  it('is what OpenLineage allows, whatever is claimed and whatever the run was (needs ../shared/specs)', function () {
     if (!hasOpenLineageSpecs) return this.skip();
     const schemas = openLineageSchemas();
     const names = fc.constantFrom(...Object.keys(CLAIMED), 'stage', 'job', 'step', 'tag', 'pullRequest', '__proto__');

@@ -323,7 +323,7 @@ describe('runs of a gateway', () => {
     assert.equal((await create('other')).state, 'queued');
   }).timeout(15_000);
 
-  it('are refused while the disk is full; those that go on lose nothing', async function () {
+  it('are refused while the disk is full; those that go on lose nothing (needs root)', async function () {
     const disk = join(fixture.folder, 'disk');
     mkdirSync(disk);
     if (!mountSmall(disk, '1m')) return this.skip();

@@ -132,7 +132,7 @@ describe('store', () => {
     await store.close();
   });
 
-  it('refuses when the disk is full, loses nothing, and goes on when there is space', async function () {
+  it('refuses when the disk is full, loses nothing, and goes on when there is space (needs root)', async function () {
     const disk = join(folder, 'disk');
     execFileSync('mkdir', [disk]);
     if (!mountSmall(disk, '512k')) return this.skip();
