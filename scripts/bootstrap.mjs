@@ -18,8 +18,8 @@ const PYTHON_NEEDS = {
   'scripts/start.ts': { locks: ['luigi'], path: true },
   'scripts/local.ts': { locks: ['luigi'], path: true },
   'bench/bench.ts': { locks: ['luigi'] },
-  'scripts/test.ts': { locks: ['luigi', 'luigi-oldest', 'test', 'azure'], everyPython: true },
-  'scripts/soak.ts': { locks: ['luigi', 'luigi-oldest', 'test', 'azure'], everyPython: true },
+  'scripts/test.ts': { locks: ['luigi', 'luigi-oldest', 'test', 'clouds'], everyPython: true },
+  'scripts/soak.ts': { locks: ['luigi', 'luigi-oldest', 'test', 'clouds'], everyPython: true },
 };
 
 const [script, ...args] = process.argv.slice(2);

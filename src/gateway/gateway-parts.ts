@@ -99,7 +99,7 @@ async function open(
     policyRejected: () => policyFile.problems.length > 0,
     authenticator,
     isolation,
-    luigid: config.luigid,
+    luigid: openLuigid(config),
     http,
     now: () => clock.now(),
   });
@@ -125,6 +125,11 @@ async function open(
     await audit.append({ type, data });
   };
   return { services, readiness, isolation, audited };
+}
+
+/** The URL of a luigid that workers reach by themselves. */
+function openLuigid({ luigid }: GatewayConfig): string | undefined {
+  return luigid?.proxied === false && luigid.upstream.kind === 'url' ? luigid.upstream.url : undefined;
 }
 
 function keysOf({ stateDirectory }: GatewayConfig): string {
@@ -239,7 +244,7 @@ async function startRuns(
     code: codePreparer({ folders, bundles, isolation: launcher.isolation }),
     secrets: vaultReader(config, { http, clock, log }),
     limits: { runs: atOnce, queued },
-    scheduler: config.luigid ?? 'local',
+    scheduler: openLuigid(config) ?? 'local',
     keepEndedMs: config.retention.runsMs,
     clock,
     log: (message, facts) => log.warn({ room: 'runs', ...facts }, message),

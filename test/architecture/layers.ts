@@ -66,6 +66,7 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   'azure-devops-node-api': ['src/azure-devops/'],
   // Both SDKs lie in one lazy file, so that the parts they share are in the task once.
   '@azure/identity': ['src/identity/'],
+  '@azure/keyvault-keys': ['src/gateway/issuer/'],
   '@azure/keyvault-secrets': ['src/identity/azure-sdk.ts', 'src/secrets/'],
   '@azure/core-rest-pipeline': ['src/http/azure-http-client.ts'],
   'http-proxy-agent': ['src/http/'],
@@ -74,6 +75,10 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   ajv: ['src/local-azure/', 'src/gateway/'],
   'ajv-formats': ['src/local-azure/', 'src/gateway/'],
   jose: ['src/local-azure/', 'src/gateway/'],
+  // The one way to luigid.
+  undici: ['src/gateway/luigid/'],
+  'openid-client': ['src/gateway/sign-in/'],
+  cookie: ['src/gateway/sign-in/'],
   fastify: ['src/gateway/app/'],
   '@fastify/helmet': ['src/gateway/app/'],
   '@fastify/rate-limit': ['src/gateway/app/'],

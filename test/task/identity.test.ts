@@ -206,7 +206,7 @@ describe('RunLuigi@1: taskIdentity', () => {
     const inputs = {
       module: 'reads_vault',
       task: 'ReadsVault',
-      python: pythonOf(ROOT, 'azure'),
+      python: pythonOf(ROOT, 'clouds'),
       parameters: 'vault: https://myvault.vault.azure.net\nname: api-key',
       azureSubscription: 'azure',
       taskIdentity: 'connection',

@@ -23,6 +23,21 @@ export const AUDIT_TYPES = [
   'dev.plumbline.policy.loaded',
   'dev.plumbline.policy.rejected',
   'dev.plumbline.bundle.stored',
+  /** A task's token, before it is handed out. */
+  'dev.plumbline.identity.issued',
+  /** A security event: a task got no token, whoever says so. */
+  'dev.plumbline.identity.rejected',
+  /** A key of the issuer: `result` is `prepared`, `activated`, `retired` or `removed`. */
+  'dev.plumbline.issuer.key',
+  'dev.plumbline.luigid.worker.registered',
+  'dev.plumbline.luigid.worker.ended',
+  /** A call that was refused, or that enforcement would refuse (`allowed`); one for equal ones of a minute. */
+  'dev.plumbline.luigid.refused',
+  'dev.plumbline.luigid.change.intent',
+  'dev.plumbline.luigid.change.outcome',
+  'dev.plumbline.person.signed-in',
+  'dev.plumbline.person.signed-out',
+  'dev.plumbline.person.refused',
   'dev.plumbline.gateway.started',
   'dev.plumbline.gateway.stopped',
   'dev.plumbline.audit.checkpoint',
@@ -82,6 +97,22 @@ export interface AuditData {
     | undefined;
   /** Who runs. */
   readonly workerIdentity?: string | undefined;
+  /** Of a task's token: Luigi's family and id of the task, name of the identity, who it is for, when it ends. */
+  readonly family?: string | undefined;
+  readonly taskId?: string | undefined;
+  readonly identity?: string | undefined;
+  readonly audience?: string | undefined;
+  readonly tokenId?: string | undefined;
+  /** Milliseconds since the epoch. */
+  readonly expiresAt?: number | undefined;
+  readonly keyId?: string | undefined;
+  /** At luigid: the worker's id, the method, the namespace that is not its own. */
+  readonly worker?: string | undefined;
+  readonly method?: string | undefined;
+  readonly namespace?: string | undefined;
+  readonly address?: string | undefined;
+  /** How many equal calls one record stands for. */
+  readonly count?: number | undefined;
   readonly unixUser?: string | undefined;
   readonly isolation?: 'user' | 'none' | undefined;
   readonly code?: Readonly<Record<string, JsonValue | undefined>> | undefined;

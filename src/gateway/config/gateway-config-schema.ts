@@ -2,6 +2,12 @@
 const duration = (description: string, standard: string) =>
   ({ type: 'string', pattern: '^\\d+(\\.\\d+)?\\s*(ms|s|m|h|d)$', default: standard, description }) as const;
 
+/** Where a schema may not say the default: the reader has it. */
+const optionalDuration = (description: string) => {
+  const { default: _, ...field } = duration(description, '');
+  return field;
+};
+
 const count = (description: string, minimum: number, maximum: number, standard: number) =>
   ({ type: 'integer', minimum, maximum, default: standard, description }) as const;
 
@@ -62,8 +68,64 @@ export const GATEWAY_CONFIG_SCHEMA = {
     stateDirectory: text('Store, keys, audit and bundles. Owned by the gateway, mode 0700. Relative to this file.'),
     runsDirectory: text('One folder for each attempt of a run. Outside of stateDirectory. Relative to this file.'),
     policyFile: text('Who may run what. Read again when it changes. Relative to this file.'),
-    luigid: text(
-      'URL of the luigid beside the gateway, for roles that name no scheduler; without it they run with the local one of Luigi. No user info.',
+    luigid: {
+      description:
+        'The luigid beside the gateway, for roles that name no scheduler; without it they run with the local one of Luigi.',
+      anyOf: [
+        text('URL of a luigid that everybody reaches by himself. No user info.'),
+        section('A luigid that is reached through the gateway only. Exactly one of the two.', {
+          socket: text('Path of the Unix socket that luigid listens on. Relative to this file.'),
+          url: text('URL of a luigid that still listens on TCP. No user info.'),
+        }),
+      ],
+    },
+    issuer: section('The gateway as an issuer of short-lived tokens for tasks.', {
+      url: text('`iss` of its tokens; https. Without it publicUrl.'),
+      lifetime: duration('Of a token.', '10m'),
+      keys: {
+        description: 'Where the signing keys are.',
+        default: { kind: 'files' },
+        anyOf: [
+          section(
+            'In the state directory.',
+            {
+              kind: { const: 'files' },
+              rotateEvery: optionalDuration('A new key after so long; 0s: only by hand. Default: 30d.'),
+              publishFor: optionalDuration('A new key is published for so long before it signs. Default: 1d.'),
+            },
+            ['kind'],
+          ),
+          section(
+            'In Azure Key Vault; they never leave it.',
+            {
+              kind: { const: 'azure-key-vault' },
+              vault: text('Name or URL of the vault.'),
+              key: text('Name of an RSA key. Each version of it is a key of the issuer.'),
+              publishFor: optionalDuration('A new version is published for so long before it signs. Default: 1d.'),
+            },
+            ['kind', 'vault', 'key'],
+          ),
+        ],
+      },
+    }),
+    signIn: section(
+      "How people sign in to luigid's pages: OpenID Connect, code flow with PKCE.",
+      {
+        issuer: text('Of the provider; https, or http on loopback.'),
+        clientId: text('Of this gateway at the provider.'),
+        clientSecretFile: text('Without it the gateway is a public client. Relative to this file.'),
+        scopes: {
+          type: 'array',
+          minItems: 1,
+          maxItems: 16,
+          uniqueItems: true,
+          default: ['openid', 'profile'],
+          items: text('A scope.'),
+          description: 'Must contain openid.',
+        },
+        session: duration('A session ends after this, whatever is done with it.', '8h'),
+      },
+      ['issuer', 'clientId'],
     ),
     isolation: {
       enum: ['users', 'none'],

@@ -15,6 +15,40 @@ export interface AzureIdentitySettings {
   readonly clientId?: string | undefined;
 }
 
+/** The luigid beside the gateway. */
+export interface LuigidSettings {
+  /** Where it listens: a URL without user info, or the path of its Unix socket. */
+  readonly upstream:
+    | { readonly kind: 'url'; readonly url: string }
+    | { readonly kind: 'socket'; readonly path: string };
+  /** `true`: workers and people reach it through this gateway only; `false`: workers get the URL, as under an open luigid. */
+  readonly proxied: boolean;
+}
+
+/** The gateway as an issuer of tasks' tokens. */
+export interface IssuerConfig {
+  /** `iss`; https, without a slash at the end. */
+  readonly url: string;
+  /** At most 600,000. */
+  readonly lifetimeMs: number;
+  readonly keys: /** In the state directory. `rotateEveryMs` 0: only by hand. A new key is published for `publishForMs` before it signs. */
+    | { readonly kind: 'files'; readonly rotateEveryMs: number; readonly publishForMs: number }
+    /** Versions of one RSA key of a vault; a new version signs when it is `publishForMs` old. The key never leaves the vault. */
+    | { readonly kind: 'azure-key-vault'; readonly vault: string; readonly key: string; readonly publishForMs: number };
+}
+
+/** How people sign in to luigid's own pages: OpenID Connect, code flow with PKCE. */
+export interface SignInConfig {
+  /** https, or http on loopback. */
+  readonly issuer: string;
+  readonly clientId: string;
+  /** Absent: a public client. */
+  readonly clientSecretFile?: string | undefined;
+  readonly scopes: readonly string[];
+  /** A session ends after this, whatever is done with it. */
+  readonly sessionMs: number;
+}
+
 /** `gateway.yaml`, read, checked, with its defaults. Paths are absolute; times are milliseconds. */
 export interface GatewayConfig {
   /** The file it was read from. */
@@ -28,8 +62,12 @@ export interface GatewayConfig {
   readonly stateDirectory: string;
   readonly runsDirectory: string;
   readonly policyFile: string;
-  /** URL of the luigid beside the gateway; absent: a role that names no scheduler has the local one of Luigi. */
-  readonly luigid?: string | undefined;
+  /** Absent: a role that names no scheduler has the local one of Luigi. */
+  readonly luigid?: LuigidSettings | undefined;
+  /** Absent: no task tokens are issued, and no role may have task identities. */
+  readonly issuer?: IssuerConfig | undefined;
+  /** Absent: nobody can sign in to luigid's pages. */
+  readonly signIn?: SignInConfig | undefined;
   readonly isolation: 'users' | 'none';
   readonly limits: {
     /** Runs at the same time, of all roles. */

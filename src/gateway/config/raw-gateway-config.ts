@@ -10,7 +10,25 @@ export interface RawGatewayConfig {
   readonly stateDirectory: string;
   readonly runsDirectory: string;
   readonly policyFile: string;
-  readonly luigid?: string;
+  readonly luigid?: string | { readonly socket?: string; readonly url?: string };
+  readonly issuer?: {
+    readonly url?: string;
+    readonly lifetime: string;
+    readonly keys: {
+      readonly kind: 'files' | 'azure-key-vault';
+      readonly rotateEvery?: string;
+      readonly publishFor?: string;
+      readonly vault?: string;
+      readonly key?: string;
+    };
+  };
+  readonly signIn?: {
+    readonly issuer: string;
+    readonly clientId: string;
+    readonly clientSecretFile?: string;
+    readonly scopes: readonly string[];
+    readonly session: string;
+  };
   readonly isolation: GatewayConfig['isolation'];
   readonly limits: GatewayConfig['limits'];
   readonly timeouts: Readonly<

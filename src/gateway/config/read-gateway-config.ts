@@ -2,18 +2,20 @@ import { isIP } from 'node:net';
 import { dirname, resolve, sep } from 'node:path';
 import { createSecureContext } from 'node:tls';
 import { Ajv2020 } from 'ajv/dist/2020.js';
-import { parseDuration } from '#core/duration.ts';
 import { PlumblineError } from '#core/errors.ts';
 import type { NetworkSettings } from '#core/network.ts';
 import { Secret } from '#core/secret.ts';
 import type { ConfigFiles } from './config-files.ts';
 import type { GatewayConfig, Transport } from './gateway-config.ts';
 import { GATEWAY_CONFIG_SCHEMA } from './gateway-config-schema.ts';
+import { issuerConfig } from './issuer-config.ts';
+import { luigidSettings } from './luigid-settings.ts';
 import type { RawGatewayConfig } from './raw-gateway-config.ts';
+import { DAY, HOUR, milliseconds, SECOND } from './read-duration.ts';
 import { schemaProblems } from './schema-problems.ts';
+import { signInConfig } from './sign-in-config.ts';
+import { type Complain, isLoopback, urlProblem } from './url-problem.ts';
 import { type FieldPath, type FileProblem, formatProblems, YamlSource } from './yaml-source.ts';
-
-type Complain = (path: FieldPath, message: string) => void;
 
 interface Reading {
   readonly file: string;
@@ -63,7 +65,9 @@ function settings(raw: RawGatewayConfig, reading: Reading): GatewayConfig {
     stateDirectory: path(raw.stateDirectory),
     runsDirectory: path(raw.runsDirectory),
     policyFile: path(raw.policyFile),
-    luigid: luigid(raw.luigid, complain),
+    luigid: luigidSettings(raw.luigid, path, complain),
+    issuer: issuerConfig(raw, complain),
+    signIn: signInConfig(raw.signIn, path, complain),
     isolation: raw.isolation,
     limits: raw.limits,
     ...times(raw, complain),
@@ -80,10 +84,6 @@ function settings(raw: RawGatewayConfig, reading: Reading): GatewayConfig {
   checkFolders(config, complain);
   return config;
 }
-
-const SECOND = 1_000;
-const HOUR = 3_600_000;
-const DAY = 24 * HOUR;
 
 function times(raw: RawGatewayConfig, complain: Complain): Pick<GatewayConfig, 'timeouts' | 'retention'> {
   const within = (section: 'timeouts' | 'retention', field: string, range: readonly [number, number]) =>
@@ -103,23 +103,6 @@ function times(raw: RawGatewayConfig, complain: Complain): Pick<GatewayConfig, '
       bundlesMs: within('retention', 'bundles', [60 * SECOND, 3_650 * DAY]),
     },
   };
-}
-
-function milliseconds(
-  text: string,
-  path: FieldPath,
-  [least, most]: readonly [number, number],
-  complain: Complain,
-): number {
-  const value = parseDuration(text) ?? Number.NaN;
-  if (!(value >= least && value <= most)) complain(path, `must be from ${inWords(least)} to ${inWords(most)}`);
-  return value;
-}
-
-function inWords(ms: number): string {
-  if (ms % DAY === 0) return `${ms / DAY}d`;
-  if (ms % HOUR === 0) return `${ms / HOUR}h`;
-  return ms % SECOND === 0 ? `${ms / SECOND}s` : `${ms}ms`;
 }
 
 function transport(raw: RawGatewayConfig, reading: Reading): Transport {
@@ -182,18 +165,6 @@ function publicUrl(text: string | undefined, complain: Complain): string | undef
   return url?.href.replace(/\/+$/, '');
 }
 
-function luigid(text: string | undefined, complain: Complain): string | undefined {
-  if (text === undefined) return undefined;
-  const why = urlProblem(URL.parse(text));
-  if (why !== undefined) complain(['luigid'], why);
-  return text.replace(/\/+$/, '');
-}
-
-function urlProblem(url: URL | null): string | undefined {
-  if (url === null || !/^https?:$/.test(url.protocol)) return 'must be a URL that begins with https:// or http://';
-  return url.username || url.password ? 'must have no user info: it would be seen by others' : undefined;
-}
-
 function identity({ identity: { kind, clientId } }: RawGatewayConfig, complain: Complain): GatewayConfig['identity'] {
   if (kind === 'default' && clientId !== undefined)
     complain(['identity', 'clientId'], "needs 'kind' to be managed or workload");
@@ -241,10 +212,6 @@ function checkAddresses({ listen, transport: { kind }, timeouts }: GatewayConfig
       "must be a loopback address, or 'tls' or 'behindProxy' be set: tokens would travel in the clear",
     );
   if (timeouts.headersMs > timeouts.requestMs) complain(['timeouts', 'headers'], "must not be longer than 'request'");
-}
-
-export function isLoopback(host: string): boolean {
-  return host === 'localhost' || host === '::1' || host === '[::1]' || /^127(\.\d{1,3}){3}$/.test(host);
 }
 
 function checkFolders({ stateDirectory, runsDirectory, policyFile, audit }: GatewayConfig, complain: Complain): void {

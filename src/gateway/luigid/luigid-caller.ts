@@ -1,0 +1,18 @@
+import type { LuigidPermission } from '../policy/luigid-access.ts';
+import type { Worker } from '../workers/worker.ts';
+
+/** Whose call to luigid it is. */
+export type LuigidCaller =
+  /** By its own token or by the password of a scheduler URL. */
+  | {
+      readonly kind: 'worker';
+      readonly worker: Worker;
+      readonly namespaces: readonly string[];
+      /** `report`: what would be refused passes and is recorded. */
+      readonly mode: 'report' | 'enforce';
+      readonly policy: string;
+    }
+  /** Signed in with a browser. */
+  | { readonly kind: 'person'; readonly name: string; readonly permission: LuigidPermission }
+  /** Brings nothing; only while a binding of the issuer `anonymous` reports. */
+  | { readonly kind: 'anonymous'; readonly address: string; readonly permission: LuigidPermission };

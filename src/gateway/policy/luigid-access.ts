@@ -1,0 +1,25 @@
+/** What a person may do with luigid: see its tasks, change single tasks and workers, change luigid as a whole. */
+export type LuigidAccess = 'read' | 'operate' | 'admin';
+
+/** What the policy says of a person who signed in, or of a call that brings nothing. */
+export interface LuigidPermission {
+  readonly access: LuigidAccess;
+  /** Whose tasks; `all` only with `admin`. */
+  readonly namespaces: readonly string[] | 'all';
+  /** Names of the viewers or of the binding that say so. */
+  readonly rules: readonly string[];
+  /** SHA-256 of the policy. */
+  readonly policy: string;
+}
+
+/**
+ * Whether a task or family belongs to one of the namespaces. A family is `<namespace>.<class>`; the namespace of a family
+ * without a dot is the empty text. A namespace holds those below it (`sales` holds `sales.eu`); the empty one holds only itself.
+ * A task's id is its family, `_`, and what no dot can be in, so its last dot ends the namespace too.
+ */
+export function isInNamespaces(familyOrTaskId: string, namespaces: readonly string[] | 'all'): boolean {
+  if (namespaces === 'all') return true;
+  const end = familyOrTaskId.lastIndexOf('.');
+  const namespace = end === -1 ? '' : familyOrTaskId.slice(0, end);
+  return namespaces.some((own) => own === namespace || (own !== '' && namespace.startsWith(`${own}.`)));
+}
