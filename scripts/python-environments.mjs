@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { lockFolder } from './folder-lock.mjs';
 import { SetUpError, seconds } from './node-packages.mjs';
@@ -68,10 +68,13 @@ export function missingEnvironments(root, wanted) {
 export async function prepareEnvironments(root, missing) {
   if (missing.length === 0) return;
   const unlock = await lockFolder(resolve(root, '.cache/python'));
+  // uv leaves lock files behind where temporary files are.
+  const scratch = mkdtempSync(resolve(root, '.cache/python/tmp-'));
   try {
     // Another set-up may have made some of them while this one waited.
-    prepareUnlocked(root, missingEnvironments(root, missing));
+    prepareUnlocked(root, missingEnvironments(root, missing), scratch);
   } finally {
+    rmSync(scratch, { recursive: true, force: true });
     unlock();
   }
 }
@@ -79,15 +82,16 @@ export async function prepareEnvironments(root, missing) {
 /**
  * @param {string} root
  * @param {Wanted[]} missing
+ * @param {string} scratch folder for temporary files
  */
-function prepareUnlocked(root, missing) {
+function prepareUnlocked(root, missing, scratch) {
   if (missing.length === 0) return;
   const uv = obtainUv(root, [...new Set(missing.map(({ python }) => python.path))]);
   for (const one of missing) {
     const started = Date.now();
     const folder = environmentFolder(root, one);
     rmSync(folder, { recursive: true, force: true });
-    createEnvironment(uv, one.python.path, folder, lockFile(root, one.lock));
+    createEnvironment(uv, one.python.path, folder, { lock: lockFile(root, one.lock), scratch });
     writeFileSync(resolve(folder, MARKER), fingerprint(root, one));
     console.error(`set-up: Python ${one.python.version} environment "${one.lock}" ready in ${seconds(started)}`);
   }
@@ -97,17 +101,21 @@ function prepareUnlocked(root, missing) {
  * @param {string | undefined} uv
  * @param {string} python
  * @param {string} folder
- * @param {string} lock
+ * @param {{ lock: string, scratch: string }} paths
  */
-function createEnvironment(uv, python, folder, lock) {
+function createEnvironment(uv, python, folder, { lock, scratch }) {
   const own = resolve(folder, 'bin/python');
   if (uv) {
-    must(uv, ['venv', '--quiet', '--no-project', '--python', python, folder]);
-    must(uv, ['pip', 'sync', '--quiet', '--require-hashes', '--python', own, lock]);
+    must(uv, ['venv', '--quiet', '--no-project', '--python', python, folder], scratch);
+    must(uv, ['pip', 'sync', '--quiet', '--require-hashes', '--python', own, lock], scratch);
     return;
   }
-  must(python, ['-m', 'venv', folder]);
-  must(own, ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', '--require-hashes', '-r', lock]);
+  must(python, ['-m', 'venv', folder], scratch);
+  must(
+    own,
+    ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', '--require-hashes', '-r', lock],
+    scratch,
+  );
 }
 
 /**
@@ -159,18 +167,20 @@ function findPip(root, pythons) {
 /**
  * @param {string} command
  * @param {string[]} args
+ * @param {string} scratch
  */
-function must(command, args) {
-  const done = execute(command, args);
+function must(command, args, scratch) {
+  const done = execute(command, args, { TMPDIR: scratch });
   if (done.status !== 0) throw new SetUpError(`"${command} ${args.join(' ')}" failed: ${outputOf(done)}`);
 }
 
 /**
  * @param {string} command
  * @param {string[]} args
+ * @param {Record<string, string>} [more] variables
  */
-function execute(command, args) {
-  const env = { ...process.env, UV_PYTHON_DOWNLOADS: 'never', UV_NO_PROGRESS: '1' };
+function execute(command, args, more = {}) {
+  const env = { ...process.env, ...more, UV_PYTHON_DOWNLOADS: 'never', UV_NO_PROGRESS: '1' };
   return spawnSync(command, args, { encoding: 'utf8', env });
 }
 
