@@ -11,8 +11,14 @@ import { EntraError } from './entra-error.ts';
 import { EXCHANGE_APPLICATION, EXCHANGE_AUDIENCE, isEntraIssuer } from './federation.ts';
 import type { FederatedCredential, Identity } from './world.ts';
 
-/** Finds what an issuer publishes, by its exact name; `undefined`: nobody can be reached there. */
-export type PublishedKeys = (issuer: string) => JSONWebKeySet | undefined;
+/**
+ * Finds what an issuer publishes, by its exact name and for the key that a token names; `undefined`: nobody can be reached there.
+ * May throw an EntraError that says why.
+ */
+export type PublishedKeys = (
+  issuer: string,
+  kid: string | undefined,
+) => JSONWebKeySet | undefined | Promise<JSONWebKeySet | undefined>;
 
 const DOCS = 'https://learn.microsoft.com/entra/workload-id/workload-identity-federation';
 const CHECK =
@@ -34,7 +40,7 @@ export async function verifyClientAssertion(
 ): Promise<void> {
   const claims = decode(assertion);
   matchCredential(claims, identity.federatedCredentials);
-  await verifySignature(assertion, keys(claims.iss as string));
+  await verifySignature(assertion, await keys(claims.iss as string, decodeProtectedHeader(assertion).kid));
   checkTimes(claims, Math.floor(now / 1_000));
 }
 

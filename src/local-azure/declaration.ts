@@ -16,7 +16,7 @@ export interface AzureDeclaration {
   readonly vaults?: readonly VaultDeclaration[];
   readonly roleAssignments?: readonly RoleAssignmentDeclaration[];
   /** OpenID providers of others (GitLab, a test's own) whose tokens federated credentials may trust. */
-  readonly issuers?: readonly { readonly issuer: string; readonly jwks: JSONWebKeySet }[];
+  readonly issuers?: readonly IssuerDeclaration[];
   /** The identities that this machine itself has, reachable by the App Service endpoint for managed identities. */
   readonly machineIdentities?: readonly string[];
   readonly lifetimes?: LifetimeDeclaration;
@@ -24,6 +24,22 @@ export interface AzureDeclaration {
   readonly entraAudience?: 'guid' | 'uri';
   readonly limits?: { readonly attachmentBytes?: number };
   readonly faults?: readonly FaultDeclaration[];
+}
+
+export type IssuerDeclaration =
+  /** Its keys are known from the start and never change. */
+  { readonly issuer: string; readonly jwks: JSONWebKeySet } | DiscoveredIssuerDeclaration;
+
+/** Its keys are read from its own discovery document, over TLS and by its own name. */
+export interface DiscoveredIssuerDeclaration {
+  /** Without a slash at the end. */
+  readonly issuer: string;
+  readonly discovery: {
+    /** `127.0.0.1:8443`: where the host of the issuer listens. */
+    readonly address: string;
+    /** PEM file of the authority behind its certificate. */
+    readonly caFile: string;
+  };
 }
 
 export interface TenantDeclaration {

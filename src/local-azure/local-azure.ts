@@ -6,6 +6,7 @@ import type { PublishedKeys } from './client-assertion.ts';
 import { CLOUDS, loginHosts } from './clouds.ts';
 import { type ConnectProxy, startConnectProxy } from './connect-proxy.ts';
 import type { AzureDeclaration } from './declaration.ts';
+import { DiscoveredKeys } from './discovered-keys.ts';
 import { Entra } from './entra.ts';
 import type { RecordedExchange, Service } from './exchange.ts';
 import { Faults } from './faults.ts';
@@ -86,7 +87,7 @@ export async function startLocalAzure(
   const exchanges: RecordedExchange[] = [];
   const record = (exchange: RecordedExchange) => void exchanges.push(exchange);
   const state: State = { run: undefined, tokens: new JobTokens(clock, world.lifetimes.jobToken) };
-  const services = allServices({ world, clock, entraKey, devOpsKey, state });
+  const services = allServices({ world, clock, entraKey, devOpsKey, state, record });
   const hosts = [...services.keys()];
   const certificate = authority.issue(hosts);
   const front = await startServiceFront({
@@ -150,11 +151,13 @@ interface Parts {
   readonly entraKey: SigningKey;
   readonly devOpsKey: SigningKey;
   readonly state: State;
+  readonly record: (exchange: RecordedExchange) => void;
 }
 
-function allServices({ world, clock, entraKey, devOpsKey, state }: Parts): ReadonlyMap<string, Service> {
+function allServices(parts: Parts): ReadonlyMap<string, Service> {
+  const { world, clock, entraKey, devOpsKey, state } = parts;
   const { organization, tenants, vaults } = world;
-  const entra = new Entra({ world, key: entraKey, publishedKeys: publishedKeys(world, entraKey, devOpsKey), clock });
+  const entra = new Entra({ world, key: entraKey, publishedKeys: publishedKeys(parts), clock });
   const idTokens = new IdTokens({ world, devOpsKey, entraKey, clock });
   const devOps = new AzureDevOps({ world, tokens: state.tokens, idTokens, clock, run: () => state.run });
   return new Map<string, Service>([
@@ -166,12 +169,19 @@ function allServices({ world, clock, entraKey, devOpsKey, state }: Parts): Reado
   ]);
 }
 
-/** What Entra would fetch from each issuer. */
-function publishedKeys(world: World, entraKey: SigningKey, devOpsKey: SigningKey): PublishedKeys {
-  const known = new Map(world.issuers.map(({ issuer, jwks }) => [issuer, jwks]));
-  known.set(azureDevOpsIssuer(world.organization.id), { keys: [devOpsKey.jwk] });
-  for (const { id, cloud } of world.tenants) known.set(entraIssuer(CLOUDS[cloud].login, id), { keys: [entraKey.jwk] });
-  return (issuer) => known.get(issuer);
+/** What Entra would fetch from each issuer; what it does fetch where the declaration says how. */
+function publishedKeys({ world, clock, entraKey, devOpsKey, record }: Parts): PublishedKeys {
+  const known = new Map<string, PublishedKeys>(
+    world.issuers.map((declared) => {
+      if (!('discovery' in declared)) return [declared.issuer, () => declared.jwks];
+      const discovered = new DiscoveredKeys({ declared, clock, record });
+      return [declared.issuer, (_, kid) => discovered.keys(kid)];
+    }),
+  );
+  known.set(azureDevOpsIssuer(world.organization.id), () => ({ keys: [devOpsKey.jwk] }));
+  for (const { id, cloud } of world.tenants)
+    known.set(entraIssuer(CLOUDS[cloud].login, id), () => ({ keys: [entraKey.jwk] }));
+  return (issuer, kid) => known.get(issuer)?.(issuer, kid);
 }
 
 type PipelineSide = Pick<LocalAzure, 'beginRun' | 'beginJob' | 'beginStep' | 'endJob' | 'published'>;
