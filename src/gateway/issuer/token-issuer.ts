@@ -27,9 +27,13 @@ export interface TokenIssuer {
   readonly url: string;
   /** Seconds, at most 600. */
   readonly lifetimeSeconds: number;
+  /** For how many seconds whoever verifies tokens may keep a copy of the keys; a new key signs only when such copies are over. */
+  readonly keysMaxAgeSeconds: number;
+  /** Where tokens are exchanged. */
+  readonly tokenEndpoint: string;
   /** @throws {PlumblineError} `ERR_ISSUER_UNAVAILABLE` when no key can sign at the moment; nothing is issued then. */
   issue(claims: TokenClaims): Promise<IssuedToken>;
-  /** Every key whose tokens may be about: prepared, active, retired but not yet removed. */
+  /** Every key whose tokens may be about: prepared, active, retired but not yet removed. None: they are not known at the moment. */
   keys(): readonly PublicKey[];
   /** Why it cannot sign at the moment; for readiness. */
   problem(): string | undefined;
