@@ -9,6 +9,7 @@ import { type GatewayApp, gatewayApp } from './app/gateway-app.ts';
 import { gatewayLog, type LogTarget } from './app/gateway-log.ts';
 import { listening } from './app/listening.ts';
 import { type MetricsListener, startMetricsListener } from './app/metrics-listener.ts';
+import { openWorkerSocket, type WorkerSocket } from './app/worker-socket.ts';
 import type { GatewayConfig } from './config/gateway-config.ts';
 import { loadGatewayConfig } from './config/load-gateway-config.ts';
 import { type GatewayParts, openParts } from './gateway-parts.ts';
@@ -62,15 +63,18 @@ async function listen(config: GatewayConfig, parts: GatewayParts, log: Logger): 
     timeouts: config.timeouts,
     publicUrl: config.publicUrl,
     certificate: certificateOf(config),
+    front: parts.front,
     trustedProxies: config.transport.kind === 'behindProxy' ? config.transport.trustedProxies : undefined,
   });
   let metrics: MetricsListener | undefined;
+  let workers: WorkerSocket | undefined;
   try {
     if (config.metrics) metrics = await startMetricsListener(config.metrics, parts.services.metrics.registry);
     await parts.audited('dev.plumbline.gateway.started', { version: PRODUCT_VERSION, isolation: parts.isolation });
+    if (parts.workerSocket !== undefined) workers = await openWorkerSocket(parts.workerSocket, api.forWorkers, config);
     await listening(api.app.server, config.listen, ['listen', 'port']);
   } catch (error) {
-    await Promise.allSettled([metrics?.close(), api.app.close()]);
+    await Promise.allSettled([metrics?.close(), workers?.close(), api.app.close()]);
     throw error;
   }
   const forget = renewCertificate(config, api, log);
@@ -83,10 +87,17 @@ async function listen(config: GatewayConfig, parts: GatewayParts, log: Logger): 
     metricsUrl: metrics?.url,
     stop: () => {
       forget();
-      stopping ??= stop(config, parts, { api, metrics, log });
+      stopping ??= stop(config, parts, { api, metrics, workers, log });
       return stopping;
     },
   };
+}
+
+interface Listeners {
+  readonly api: GatewayApp;
+  readonly metrics: MetricsListener | undefined;
+  readonly workers: WorkerSocket | undefined;
+  readonly log: Logger;
 }
 
 /** What the last steps need of the time to stop. */
@@ -95,14 +106,18 @@ const LAST_STEPS_MS = 1_000;
 async function stop(
   { timeouts: { shutdownMs } }: GatewayConfig,
   parts: GatewayParts,
-  { api, metrics, log }: { api: GatewayApp; metrics: MetricsListener | undefined; log: Logger },
+  { api, metrics, workers, log }: Listeners,
 ): Promise<void> {
   log.info('the gateway stops');
   parts.readiness.stopping = true;
   api.endStreams();
   const { server } = api.app;
-  const cut = setTimeout(() => server.closeAllConnections(), Math.max(0, shutdownMs - LAST_STEPS_MS));
-  await api.app.close();
+  const cutAll = () => {
+    server.closeAllConnections();
+    workers?.cut();
+  };
+  const cut = setTimeout(cutAll, Math.max(0, shutdownMs - LAST_STEPS_MS));
+  await Promise.all([api.app.close(), workers?.close()]);
   clearTimeout(cut);
   await parts.audited('dev.plumbline.gateway.stopped', { version: PRODUCT_VERSION }).catch(() => undefined);
   await parts.close();

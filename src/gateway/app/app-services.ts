@@ -3,7 +3,10 @@ import type { AuditLog } from '../audit/audit-log.ts';
 import type { Authenticator } from '../auth/authenticator.ts';
 import type { RunTokens } from '../auth/run-tokens.ts';
 import type { TokenLedger } from '../auth/token-ledger.ts';
+import type { WorkerTokens } from '../auth/worker-tokens.ts';
+import type { TaskTokens } from '../issuer/task-tokens.ts';
 import type { LegacyCredential } from '../policy/policy.ts';
+import type { Workers } from '../workers/worker.ts';
 import type { Bundles } from './bundles.ts';
 import type { GatewayMetrics } from './gateway-metrics.ts';
 import type { GatewayRuns } from './gateway-runs.ts';
@@ -15,6 +18,10 @@ export interface AppServices {
   readonly bundles: Bundles;
   readonly authenticator: Pick<Authenticator, 'authenticate'>;
   readonly runTokens: RunTokens;
+  readonly workerTokens: WorkerTokens;
+  readonly workers: Workers;
+  /** Absent: no tokens of tasks are issued. */
+  readonly taskTokens?: TaskTokens | undefined;
   readonly ledger: TokenLedger;
   /** Credentials of old in the policy that is in force. */
   readonly legacy: () => readonly LegacyCredential[];

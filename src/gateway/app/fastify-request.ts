@@ -11,6 +11,8 @@ declare module 'fastify' {
   interface FastifyContextConfig {
     /** Answers without a token. Everything else is refused without one. */
     readonly public?: boolean;
+    /** Asks for the token of a worker in its body, instead of one in `Authorization`. */
+    readonly worker?: boolean;
     /** Its answers last as long as somebody watches. */
     readonly stream?: boolean;
   }

@@ -1,5 +1,5 @@
 import { createHash, randomUUID } from 'node:crypto';
-import type { Server } from 'node:http';
+import type { RequestListener, Server } from 'node:http';
 import helmet from '@fastify/helmet';
 import rateLimit from '@fastify/rate-limit';
 import underPressure from '@fastify/under-pressure';
@@ -11,7 +11,9 @@ import { answerProblems, problemOf, sendProblem } from './answer-problems.ts';
 import { API_SCHEMAS, RUN_ID } from './api-schemas.ts';
 import type { AppServices } from './app-services.ts';
 import { addBundleRoute } from './bundle-route.ts';
+import { type Entrances, entrances } from './entrances.ts';
 import './fastify-request.ts';
+import type { Front } from './front.ts';
 import { answerBrokenRequest, httpServer, type ServerCertificate, type ServerLimits } from './http-server.ts';
 import { describeApi } from './open-api.ts';
 import { addOperationRoutes } from './operation-routes.ts';
@@ -33,10 +35,14 @@ export interface AppOptions extends ServerLimits {
   readonly trustedProxies?: readonly string[] | undefined;
   /** Before the paths of links; empty: links are paths. */
   readonly publicUrl?: string | undefined;
+  /** What answers before the API does. */
+  readonly front?: Front | undefined;
 }
 
 export interface GatewayApp {
   readonly app: FastifyInstance;
+  /** Answers what comes in by the socket of workers. */
+  readonly forWorkers: RequestListener;
   /** Ends the event streams; requests that run are finished by `app.close()`. */
   endStreams(): void;
 }
@@ -47,7 +53,7 @@ const MAX_LOOP_DELAY_MS = 1_000;
 
 /** The API of the gateway, not listening yet. Everything that it stands on is in `services`. */
 export async function gatewayApp(services: AppServices, options: AppOptions): Promise<GatewayApp> {
-  const app = emptyApp(options, services);
+  const { app, ways } = emptyApp(options, services);
   const stop = new AbortController();
   const recorder = new AccessRecorder(services.audit, services.clock);
   const context: RouteContext = {
@@ -64,7 +70,7 @@ export async function gatewayApp(services: AppServices, options: AppOptions): Pr
   answerProblems(app, services.metrics);
   for (const schema of API_SCHEMAS) app.addSchema(schema);
   await protect(app);
-  guard(app, services, recorder, options);
+  guard(app, { services, recorder, options, ways: ways() });
   measure(app, services);
   await describeApi(app, options.publicUrl);
   const routes = answerOtherMethods(app);
@@ -75,12 +81,17 @@ export async function gatewayApp(services: AppServices, options: AppOptions): Pr
   await addBundleRoute(app, context);
   routes.complete();
   await app.ready();
-  return { app, endStreams: () => stop.abort('the gateway stops, resume with Last-Event-ID') };
+  return {
+    app,
+    forWorkers: ways().socket,
+    endStreams: () => stop.abort('the gateway stops, resume with Last-Event-ID'),
+  };
 }
 
-function emptyApp(options: AppOptions, { metrics }: AppServices): FastifyInstance {
-  const { log, limits, timeouts, certificate, trustedProxies = [] } = options;
-  return Fastify({
+function emptyApp(options: AppOptions, { metrics }: AppServices): { app: FastifyInstance; ways: () => Entrances } {
+  const { log, limits, timeouts, certificate, front, trustedProxies = [] } = options;
+  let ways: Entrances | undefined;
+  const app = Fastify({
     loggerInstance: log,
     logController: new LogController({ disableRequestLogging: true }),
     genReqId: () => randomUUID(),
@@ -100,8 +111,12 @@ function emptyApp(options: AppOptions, { metrics }: AppServices): FastifyInstanc
     },
     frameworkErrors: (error, request, reply) => void sendProblem(problemOf(error), request, reply, metrics),
     clientErrorHandler: (error, socket) => answerBrokenRequest(error, socket, randomUUID()),
-    serverFactory: (handler) => httpServer(handler, options, certificate) as Server,
+    serverFactory: (handler) => {
+      ways = entrances(handler, front);
+      return httpServer(ways.listener, options, certificate) as Server;
+    },
   });
+  return { app, ways: () => ways as Entrances };
 }
 
 function parseJson(app: FastifyInstance): void {
@@ -152,7 +167,14 @@ async function protect(app: FastifyInstance): Promise<void> {
   await app.register(rateLimit, { global: false });
 }
 
-function guard(app: FastifyInstance, services: AppServices, recorder: AccessRecorder, options: AppOptions): void {
+interface Guarding {
+  readonly services: AppServices;
+  readonly recorder: AccessRecorder;
+  readonly options: AppOptions;
+  readonly ways: Entrances;
+}
+
+function guard(app: FastifyInstance, { services, recorder, options, ways }: Guarding): void {
   const { requestsPerAddress, requestsPerCaller } = options.limits;
   const timeWindow = 60_000;
   guardRequests(app, services, recorder, {
@@ -163,6 +185,7 @@ function guard(app: FastifyInstance, services: AppServices, recorder: AccessReco
       keyGenerator: ({ caller }) => caller?.scope ?? '',
     }),
     trustsPeer: trustedPeers(options.trustedProxies),
+    isLocal: ({ raw }) => ways.isLocal(raw),
   });
 }
 

@@ -16,11 +16,13 @@ export interface RequestLimits {
   readonly perCaller: Limit;
   /** Whether a connection's other end may bring tokens. */
   readonly trustsPeer: (address: string) => boolean;
+  /** It came by the socket of this machine: nobody is between, and it has no address. */
+  readonly isLocal: (request: FastifyRequest) => boolean;
 }
 
 /**
  * The one gate of the API, for every request whatever its path. By default a request is refused: it passes with a verified
- * caller, or on a route that says itself that it is public.
+ * caller, or on a route that says itself that it is public or asks for a worker's token itself.
  */
 export function guardRequests(
   app: FastifyInstance,
@@ -34,13 +36,13 @@ export function guardRequests(
 
   app.addHook('onRequest', async (request) => {
     checkRequestHead(request.raw);
-    await within(limits.perAddress, request, 'address');
+    const isLocal = limits.isLocal(request);
+    if (!isLocal) await within(limits.perAddress, request, 'address');
     if (request.routeOptions.config.public === true) return;
-    if (services.readiness.stopping) throw new Problem('stopping', 'The gateway is stopping', { headers: RETRY });
-    if (!services.readiness.serving)
-      throw new Problem('not-ready', 'The gateway recovers the runs of before', { headers: RETRY });
-    if (!limits.trustsPeer(request.raw.socket.remoteAddress ?? ''))
+    checkServing(services);
+    if (!isLocal && !limits.trustsPeer(request.raw.socket.remoteAddress ?? ''))
       throw new Problem('proxy-bypassed', 'Tokens are accepted only through the proxy of this gateway');
+    if (request.routeOptions.config.worker === true) return;
     request.caller = await authenticate(request);
     await within(limits.perCaller, request, 'caller');
   });
@@ -53,6 +55,12 @@ export function guardRequests(
 
 const EMPTY = createHash('sha256').digest('hex');
 const RETRY = { 'retry-after': '2' };
+
+/** @throws {Problem} `stopping`, `not-ready` */
+export function checkServing({ readiness }: Pick<AppServices, 'readiness'>): void {
+  if (readiness.stopping) throw new Problem('stopping', 'The gateway is stopping', { headers: RETRY });
+  if (!readiness.serving) throw new Problem('not-ready', 'The gateway recovers the runs of before', { headers: RETRY });
+}
 
 async function within(limit: Limit, request: FastifyRequest, whose: string): Promise<void> {
   const answer = await limit(request);

@@ -28,7 +28,10 @@ export function auditedDecision(decision: Decision): AuditData {
 }
 
 /** Says which rules decided, never what a parameter held. */
-export function denied({ role, module, task }: RunSpecification, { reasons, policy }: Decision): PlumblineError {
+export function denied(
+  { role, module, task }: Pick<RunSpecification, 'role' | 'module' | 'task'>,
+  { reasons, policy }: Decision,
+): PlumblineError {
   const why = [...new Set(reasons.map(({ reason, field }) => (field === undefined ? reason : `${reason} (${field})`)))];
   const told = why.length === 0 ? 'no rule allows it' : why.slice(0, 5).join(', ');
   return new PlumblineError(

@@ -3,6 +3,7 @@ import type { RunOutcome, TaskRecord } from '#core/run.ts';
 import type { CancelReason } from '#engines/engine.ts';
 import { atDeadline } from '#run/deadline.ts';
 import { stoppedOutcome } from '#run/stopped-outcome.ts';
+import type { Worker } from '../workers/worker.ts';
 import type { Permission } from './admission.ts';
 import { AttemptFollower } from './attempt-follower.ts';
 import { endRun } from './end-run.ts';
@@ -11,6 +12,7 @@ import { prepareLaunch } from './prepare-launch.ts';
 import { persistently, type RunContext } from './run-context.ts';
 import { isAuditUnavailable } from './run-journal.ts';
 import type { StoredRun } from './run-row.ts';
+import { workerOf } from './worker-of.ts';
 
 /**
  * What an attempt leaves behind. `ended`: an outcome. `queued`: the run waits again. `left`: this process stops, or an error
@@ -36,11 +38,15 @@ export class RunAttempt {
   #stopping: Promise<void> | undefined;
   #runningAtStop: readonly TaskRecord[] = [];
   #disarm = () => {};
+  /** A worker of it may go on, as far as is known. */
+  #goesOn = false;
+  readonly #worker: Worker | undefined;
 
   constructor(context: RunContext, run: StoredRun, attempt: number) {
     this.#context = context;
     this.run = run;
     this.attempt = attempt;
+    this.#worker = workerOf(run, attempt);
     this.#follower = new AttemptFollower(context, run, attempt);
   }
 
@@ -53,10 +59,18 @@ export class RunAttempt {
     return this.#over.promise;
   }
 
+  /** Who it is towards this gateway; `undefined` as soon as it is to stop or has ended. */
+  get worker(): Worker | undefined {
+    const isStopping = this.#reason !== undefined || this.run.record.stopRequested !== undefined;
+    return this.#goesOn && !isStopping ? this.#worker : undefined;
+  }
+
   /** Prepares and starts the worker, and follows it to its end. Its intent is on record and the run is `launching`. */
   launch({ role }: Permission, deadlineAt: number): Promise<AttemptEnd> {
     return this.#conclude(async () => {
       this.#arm(deadlineAt);
+      // Its worker may ask for something before its start is answered.
+      this.#goesOn = true;
       const failed = await this.#started(role, deadlineAt);
       this.#begun.resolve(failed === undefined);
       if (failed) return failed;
@@ -64,13 +78,18 @@ export class RunAttempt {
     });
   }
 
-  /** Takes over what an earlier process started. */
-  resume(): Promise<AttemptEnd> {
+  /**
+   * Takes over what an earlier process started.
+   * @param goesOn nobody has seen its worker end: it stays one while this is being found out
+   */
+  resume(goesOn = false): Promise<AttemptEnd> {
+    this.#goesOn = goesOn;
     return this.#conclude(async () => {
       this.#arm(this.run.deadlineAt);
       const { stopRequested } = this.run.record;
       const found = await this.#follower.recover();
       if (found === 'neverStarted') return this.#neverStarted();
+      this.#goesOn = found === 'alive';
       this.#begun.resolve(true);
       if (stopRequested) void this.stop(stopRequested);
       return this.#toTheEnd();
@@ -119,6 +138,7 @@ export class RunAttempt {
   }
 
   async #notStarted(thrown: unknown): Promise<AttemptEnd> {
+    this.#goesOn = false;
     const { journal, clock } = this.#context;
     const { record } = this.run;
     const attempt = this.attempt;
@@ -139,6 +159,7 @@ export class RunAttempt {
 
   async #toTheEnd(): Promise<AttemptEnd> {
     const outcome = await this.#follower.outcome();
+    this.#goesOn = false;
     if (outcome === 'neverStarted') return this.#neverStarted();
     if (!this.#reason && (await this.#follower.mayTryAgain(outcome))) return this.#follower.requeue(true);
     if (outcome.state === 'lost') await this.#follower.tellLost('ended');

@@ -73,15 +73,15 @@ export class RunScheduler {
     }
   }
 
-  /** Takes over what an earlier process left. */
-  resume(run: StoredRun): void {
+  /** Takes over what an earlier process left, or what this one had lost sight of. */
+  resume(run: StoredRun, goesOn = false): void {
     if (run.phase === 'ended') {
       this.close(run.record.id);
       return;
     }
     const attempt = new RunAttempt(this.#context, run, run.record.attempt);
     this.#recovering.push(attempt.begun);
-    this.#attend(attempt, () => attempt.resume());
+    this.#attend(attempt, () => attempt.resume(goesOn));
   }
 
   /** Resolves when it is known what became of everything that was taken over. */
@@ -223,8 +223,9 @@ export class RunScheduler {
     try {
       await clock.sleep(TAKE_UP_MS, closing);
       const run = await persistently(this.#context, () => runs.find(id));
+      const goesOn = this.#attempts.get(id)?.worker !== undefined;
       this.#attempts.delete(id);
-      if (run?.phase === 'launching' || run?.phase === 'running' || run?.phase === 'ended') this.resume(run);
+      if (run?.phase === 'launching' || run?.phase === 'running' || run?.phase === 'ended') this.resume(run, goesOn);
       this.wake();
     } catch {
       // This process stops.

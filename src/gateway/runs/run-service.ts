@@ -5,6 +5,7 @@ import type { CancelReason } from '#engines/engine.ts';
 import type { Lineage } from '#lineage/describe-lineage.ts';
 import type { Caller } from '../auth/caller.ts';
 import type { OutputPart, OutputRange } from '../launch/launcher.ts';
+import type { WorkerSource } from '../workers/worker-source.ts';
 import {
   auditedDecision,
   decideRun,
@@ -28,6 +29,7 @@ import { RunRetention } from './run-retention.ts';
 import { fingerprintOf, hasEnded, type NumberedUpdate, type StoredRun } from './run-row.ts';
 import { RunScheduler } from './run-scheduler.ts';
 import { type Insertion, type QueueLimits, RunStore } from './run-store.ts';
+import { runWorkers } from './run-workers.ts';
 import { foldTasks } from './task-fold.ts';
 import { UpdateHub } from './update-hub.ts';
 import { uuidV7 } from './uuid-v7.ts';
@@ -57,6 +59,7 @@ export class RunService {
   readonly #scheduler: RunScheduler;
   readonly #closing = new AbortController();
   readonly #newId: () => string;
+  readonly #workers: WorkerSource;
   /** Creations under one key follow one another. */
   readonly #creating = new Map<string, Promise<unknown>>();
 
@@ -74,6 +77,7 @@ export class RunService {
     };
     this.#scheduler = new RunScheduler(this.#context, options.limits);
     this.#newId = uuidV7(() => clock.now());
+    this.#workers = runWorkers((id) => this.#scheduler.attemptOf(id));
   }
 
   /**
@@ -179,6 +183,11 @@ export class RunService {
   /** Why waiting runs are not started at the moment, beside the limits; `undefined` when nothing is in the way. */
   problem(): string | undefined {
     return this.#scheduler.problem ?? this.#options.store.problem();
+  }
+
+  /** The attempts that go on, for whoever they bring their token to. */
+  get workers(): WorkerSource {
+    return this.#workers;
   }
 
   /** Resolves when it is known what became of every worker of an earlier process. */

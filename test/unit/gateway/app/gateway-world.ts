@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict';
 import { createHash, randomUUID } from 'node:crypto';
 import { pino } from 'pino';
 import { PlumblineError } from '#core/errors.ts';
@@ -11,6 +12,7 @@ import type { AuditEvent } from '#gateway/audit/audit-log.ts';
 import type { Caller } from '#gateway/auth/caller.ts';
 import { runTokens } from '#gateway/auth/run-tokens.ts';
 import { refused } from '#gateway/auth/token-refused.ts';
+import { workerTokens } from '#gateway/auth/worker-tokens.ts';
 import type { RunFilter } from '#gateway/runs/run-pages.ts';
 import type { RunRecord } from '#gateway/runs/run-record.ts';
 import type { NumberedUpdate } from '#gateway/runs/run-row.ts';
@@ -221,6 +223,8 @@ export async function gatewayWorld(
       },
     },
     runTokens: runTokens(new Secret('k'.repeat(43)), { now: () => Date.now() }),
+    workerTokens: workerTokens(new Secret('k'.repeat(43))),
+    workers: { find: () => undefined, decide: () => assert.fail('no worker is known') },
     ledger: {
       use: async ({ tokenId }, fingerprint) => {
         const known = used.get(tokenId);

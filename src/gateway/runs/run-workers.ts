@@ -1,0 +1,20 @@
+import type { Worker } from '../workers/worker.ts';
+import type { WorkerSource } from '../workers/worker-source.ts';
+import { decideRun } from './admission.ts';
+import type { RunAttempt } from './run-attempt.ts';
+
+/** The attempts that go on, as workers: each may do what its run would be allowed if it were asked for now. */
+export function runWorkers(attemptOf: (runId: string) => RunAttempt | undefined): WorkerSource {
+  return {
+    find(id) {
+      const worker = attemptOf(id.slice(0, id.lastIndexOf('.')))?.worker;
+      return worker?.id === id ? worker : undefined;
+    },
+    decide({ runId, caller }: Worker, policy, now) {
+      const attempt = attemptOf(runId);
+      if (attempt !== undefined) return decideRun(policy, caller, attempt.run.record.specification, now);
+      const reasons = [{ reason: 'run-ended' }];
+      return { allowed: false, wouldAllow: false, mode: 'enforce', reasons, policy: policy.sha256 };
+    },
+  };
+}
