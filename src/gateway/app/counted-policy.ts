@@ -9,6 +9,10 @@ export function countedPolicy(policy: Policy, metrics: Pick<GatewayMetrics, 'dec
     issuers,
     roles,
     legacy,
+    decideTask: (decision, family) => policy.decideTask(decision, family),
+    viewer: (claims, now) => policy.viewer(claims, now),
+    anonymous: (address, now) => policy.anonymous(address, now),
+    namespacesOf: (role) => policy.namespacesOf(role),
     decide: (wanted, now) => {
       const decision = policy.decide(wanted, now);
       metrics.decided(decision);

@@ -51,6 +51,9 @@ function roleOf(name: string, entry: RoleEntry): Role {
     maxRuntimeMs: parseDuration(entry.maxRuntime ?? '') ?? DEFAULT_MAX_RUNTIME_MS,
     concurrency: entry.concurrency ?? DEFAULT_CONCURRENCY,
     attempts: entry.attempts ?? DEFAULT_ATTEMPTS,
+    taskIdentities: undefined,
+    namespaces: entry.namespaces ?? [],
+    stockLuigi: entry.stockLuigi ?? false,
   };
 }
 

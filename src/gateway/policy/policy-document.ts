@@ -1,6 +1,7 @@
 import type { JsonValue } from '#core/json.ts';
 import type { ProfileName } from '../auth/caller.ts';
 import type { IssuerSettings } from '../auth/issuer-settings.ts';
+import type { LuigidAccess } from './luigid-access.ts';
 import type { Condition, ParameterRule, SecretGrant } from './role.ts';
 
 /** A policy file as gateway-policy.schema.json describes it, before names are resolved and defaults filled in. */
@@ -8,10 +9,12 @@ export interface PolicyDocument {
   readonly apiVersion: string;
   readonly mode?: Mode;
   readonly issuers: Readonly<Record<string, IssuerEntry>>;
+  readonly identities?: Readonly<Record<string, IdentityEntry>>;
   readonly roles: Readonly<Record<string, RoleEntry>>;
   readonly bindings: readonly BindingEntry[];
   readonly deny?: readonly DenyEntry[];
   readonly legacy?: readonly LegacyEntry[];
+  readonly viewers?: readonly ViewerEntry[];
 }
 
 export type Mode = 'report' | 'enforce';
@@ -48,6 +51,33 @@ export interface RoleEntry {
   readonly maxRuntime?: string;
   readonly concurrency?: number;
   readonly attempts?: number;
+  readonly taskIdentities?: readonly FamilyIdentityEntry[];
+  readonly namespaces?: readonly string[];
+  readonly sharedNamespaces?: string;
+  readonly stockLuigi?: boolean;
+}
+
+/** Which identity the tasks of some families have. */
+export interface FamilyIdentityEntry {
+  readonly tasks: readonly string[];
+  readonly identity?: string;
+}
+
+/** Who tasks are towards clouds. */
+export interface IdentityEntry {
+  readonly description?: string;
+  readonly environment?: string;
+  readonly azure?: {
+    readonly clientId: string;
+    readonly tenantId: string;
+    readonly authorityHost?: string;
+    readonly audience?: string;
+  };
+  readonly aws?: { readonly roleArn: string; readonly region?: string; readonly audience?: string };
+  readonly google?: { readonly provider: string; readonly serviceAccount?: string; readonly audience?: string };
+  readonly files?: readonly { readonly audience: string; readonly variable: string }[];
+  /** Why two roles have it. */
+  readonly sharedBy?: string;
 }
 
 export type CodeEntry =
@@ -83,6 +113,7 @@ export interface BindingEntry extends Period {
   readonly runFactsIssuer?: string;
   readonly match: { readonly all: readonly ConditionEntry[] };
   readonly roles: readonly string[];
+  readonly taskFamilies?: readonly string[];
   readonly mode?: Mode;
   readonly require?: Readonly<Partial<Record<Requirement, true>>>;
   readonly examples: { readonly allow: readonly ExampleEntry[]; readonly deny: readonly ExampleEntry[] };
@@ -103,6 +134,25 @@ export interface ExampleEntry {
     readonly timeout?: string;
   };
   readonly evidence?: Readonly<Partial<Record<'approval' | 'notRequester', boolean>>>;
+  readonly at?: string;
+  /** A family that gets a token, and the identity that it has then. */
+  readonly family?: string;
+  readonly identity?: string;
+}
+
+/** What people who sign in may do with luigid. */
+export interface ViewerEntry extends Period {
+  readonly name: string;
+  readonly description?: string;
+  readonly match: { readonly all: readonly ConditionEntry[] };
+  readonly roles: readonly string[] | 'all';
+  readonly access: LuigidAccess;
+  readonly examples: { readonly allow: readonly ViewerExampleEntry[]; readonly deny: readonly ViewerExampleEntry[] };
+}
+
+export interface ViewerExampleEntry {
+  readonly title?: string;
+  readonly claims: Readonly<Record<string, JsonValue>>;
   readonly at?: string;
 }
 

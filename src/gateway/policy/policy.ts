@@ -1,7 +1,9 @@
 import type { JsonValue } from '#core/json.ts';
 import type { Caller } from '../auth/caller.ts';
 import type { IssuerSettings } from '../auth/issuer-settings.ts';
+import type { AnonymousPermission, LuigidPermission } from './luigid-access.ts';
 import type { Role } from './role.ts';
+import type { TaskDecision } from './task-identity.ts';
 
 /** What a caller asks to be allowed. */
 export interface RunPermission {
@@ -50,10 +52,24 @@ export interface Policy {
   /** Credentials of old, with an end date: name → SHA-256 of the shared token. Each is a caller with the profile `oidc`. */
   readonly legacy: readonly LegacyCredential[];
   decide(wanted: RunPermission, now: number): Decision;
+  /**
+   * Whether a task of a family may have a token in a run of which this policy has just decided, and as whom.
+   * @throws {TypeError} for a decision of another policy
+   */
+  decideTask(decision: Decision, family: string): TaskDecision;
+  /** What a person with these claims of an ID token may do with luigid; `undefined`: nothing. Deny rules do not concern people. */
+  viewer(claims: Readonly<Record<string, JsonValue>>, now: number): LuigidPermission | undefined;
+  /** What a call from an IP address that brings nothing may do with luigid; `undefined`: nothing. It never starts a run. */
+  anonymous(address: string, now: number): AnonymousPermission | undefined;
+  /** Namespaces of a role at luigid; none for a role that does not say, or is not there. */
+  namespacesOf(role: string): readonly string[];
 }
 
 /** `Caller.issuer` of whoever came with a credential of old; its name is the subject. No issuer of a policy has this name. */
 export const LEGACY_ISSUER = 'legacy';
+
+/** `issuer` of bindings for calls to luigid that bring nothing. No caller and no issuer of a policy has this name. */
+export const ANONYMOUS_ISSUER = 'anonymous';
 
 /** A shared token of the time before, side by side with OIDC until its end date. */
 export interface LegacyCredential {

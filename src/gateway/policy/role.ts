@@ -1,4 +1,5 @@
 import type { JsonValue } from '#core/json.ts';
+import type { FamilyIdentity } from './task-identity.ts';
 
 /** A condition on one value; exactly one operator. There are no regular expressions. */
 export type Condition =
@@ -52,7 +53,7 @@ export interface Role {
   readonly parameters: Readonly<Record<string, ParameterRule>>;
   readonly otherParameters: boolean;
   readonly environment?: string | undefined;
-  /** Identity of the workers towards clouds; issue 5 mints it, here it is linted and recorded. */
+  /** Identity that the workers have towards clouds by other means than a task's token; it is checked and recorded. */
   readonly workerIdentity?: string | undefined;
   /** Unix user of its workers; absent: the gateway's own, which needs `isolation: none`. */
   readonly unixUser?: string | undefined;
@@ -67,4 +68,10 @@ export interface Role {
   readonly concurrency: number;
   /** How often a run is started when the machine or the worker's process was lost; 1: never again. */
   readonly attempts: number;
+  /** Who its tasks are towards clouds, by family; the first entry that matches counts. Absent: its tasks get no tokens. */
+  readonly taskIdentities?: readonly FamilyIdentity[] | undefined;
+  /** Luigi namespaces of its tasks at a shared luigid, each with those below it; the empty text: tasks without one. */
+  readonly namespaces: readonly string[];
+  /** Its workers may start stock Luigi workers, and such workers may be registered from elsewhere. */
+  readonly stockLuigi: boolean;
 }

@@ -39,12 +39,25 @@ export interface FamilyIdentity {
   readonly identity?: TaskIdentity | undefined;
 }
 
+export type TaskReason =
+  | 'task-identity'
+  | 'run-denied'
+  | 'family-name'
+  | 'no-task-identities'
+  | 'binding-family'
+  | 'family';
+
 /** Whether a task may have a token, and as whom. */
 export interface TaskDecision {
   readonly allowed: boolean;
-  /** What enforcement says. A binding in report mode lets the task run, but never hands out a token that is refused. */
+  /** What enforcement says of run and task: `false` too for a task of a run that only a report lets pass. */
   readonly wouldAllow: boolean;
-  /** `task-identity`, `family`, `run-denied`, … */
-  readonly reason: string;
+  /** Of a refusal: `report` lets the task run without a token, `enforce` ends its run. Otherwise that of the binding. */
+  readonly mode: 'report' | 'enforce';
+  /**
+   * `task-identity` when it is allowed; `run-denied`, `family-name` (both in every mode), `no-task-identities`, `binding-family`
+   * or `family` when it is refused.
+   */
+  readonly reason: TaskReason;
   readonly identity?: TaskIdentity | undefined;
 }

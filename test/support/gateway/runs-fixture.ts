@@ -8,6 +8,7 @@ import { refuseCredentials } from '../../../src/gateway/audit/redaction-guard.ts
 import type { Caller } from '../../../src/gateway/auth/caller.ts';
 import type { Decision, Policy, RunPermission } from '../../../src/gateway/policy/policy.ts';
 import type { Role } from '../../../src/gateway/policy/role.ts';
+import type { TaskDecision } from '../../../src/gateway/policy/task-identity.ts';
 import type { RunServiceOptions } from '../../../src/gateway/runs/run-collaborators.ts';
 import type { RunRecord, RunSpecification } from '../../../src/gateway/runs/run-record.ts';
 import { RunService } from '../../../src/gateway/runs/run-service.ts';
@@ -54,6 +55,8 @@ export function roleOf(name: string, more: Partial<Role> = {}): Role {
     maxRuntimeMs: 3_600_000,
     concurrency: 100,
     attempts: 1,
+    namespaces: [],
+    stockLuigi: false,
     ...more,
   };
 }
@@ -75,6 +78,18 @@ export class FakePolicy implements Policy {
     const allowed = role !== undefined && this.allow(wanted, now);
     const reasons = allowed ? [] : [{ reason: 'no-binding', field: 'claim prj_id' }];
     return { allowed, wouldAllow: allowed, mode: 'enforce', binding: 'b', role, reasons, policy: this.sha256 };
+  }
+
+  decideTask(): TaskDecision {
+    return { allowed: false, wouldAllow: false, mode: 'enforce', reason: 'no-task-identities' };
+  }
+
+  viewer(): undefined {}
+
+  anonymous(): undefined {}
+
+  namespacesOf(role: string): readonly string[] {
+    return this.roles.get(role)?.namespaces ?? [];
   }
 }
 
