@@ -1,0 +1,46 @@
+import type { Clock } from '#core/clock.ts';
+import type { IssuerKey } from './issuer-key.ts';
+import type { KeyFolder } from './key-folder.ts';
+import { newRsaKey } from './rsa-key.ts';
+import { type MachineTime, steadyTime, type TimeMark } from './steady-time.ts';
+import type { PublicKey } from './token-issuer.ts';
+
+/** Where keys are on disk, and by what time they age. */
+export interface KeyGround {
+  readonly folder: KeyFolder;
+  readonly clock: Clock;
+  readonly machine: () => MachineTime;
+}
+
+export interface KeyList {
+  readonly keys: readonly IssuerKey[];
+  /** As `steadyTime` counts. */
+  readonly now: number;
+  readonly mark: TimeMark;
+}
+
+/** As it is written down at the moment. */
+export async function readKeys(ground: KeyGround): Promise<KeyList> {
+  const { mark, keys } = (await ground.folder.read()) ?? { keys: [] };
+  const machine = ground.machine();
+  const now = steadyTime(mark, ground.clock.now(), machine);
+  return { keys, now, mark: { at: now, ...machine } };
+}
+
+/** Writes down what `change` makes of the keys. To be called by whoever holds the lock. */
+export async function changeKeys(
+  ground: KeyGround,
+  change: (list: KeyList) => Promise<readonly IssuerKey[]> | readonly IssuerKey[],
+): Promise<KeyList> {
+  const list = await readKeys(ground);
+  const keys = await change(list);
+  if (keys !== list.keys) await ground.folder.write({ mark: list.mark, keys });
+  return { ...list, keys };
+}
+
+/** A new key whose private part is on the disk, before anything names it. */
+export async function storedKey({ folder }: KeyGround): Promise<PublicKey> {
+  const { jwk, pem } = await newRsaKey();
+  await folder.writePrivate(jwk.kid, pem);
+  return jwk;
+}
