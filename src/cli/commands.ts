@@ -3,6 +3,11 @@ import { auditReport } from './commands/audit-report.ts';
 import { auditVerify } from './commands/audit-verify.ts';
 import { gatewayCheck } from './commands/gateway-check.ts';
 import { gatewayServe } from './commands/gateway-serve.ts';
+import { issuerActivate } from './commands/issuer-activate.ts';
+import { issuerExport } from './commands/issuer-export.ts';
+import { issuerKeys } from './commands/issuer-keys.ts';
+import { issuerPrepare } from './commands/issuer-prepare.ts';
+import { issuerRetire } from './commands/issuer-retire.ts';
 import { policyCheck } from './commands/policy-check.ts';
 import { policyExplain } from './commands/policy-explain.ts';
 import { policySchema } from './commands/policy-schema.ts';
@@ -20,6 +25,11 @@ export const COMMANDS: readonly Command[] = [
   policyExplain,
   policySchema,
   tokenExplain,
+  issuerKeys,
+  issuerPrepare,
+  issuerActivate,
+  issuerRetire,
+  issuerExport,
   auditVerify,
   auditReport,
   storeBackup,

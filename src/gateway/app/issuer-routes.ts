@@ -26,7 +26,7 @@ export function addIssuerRoutes(app: FastifyInstance, issuer: TokenIssuer): void
     ...route,
     schema: described('issuerKeys', 'The public keys of its tokens', KEYS),
     handler: async (request, reply) => {
-      const keys = keysDocument(issuer);
+      const keys = keysDocument(issuer.keys());
       if (keys === undefined)
         throw new Problem('issuer-unavailable', `The keys are not known: ${issuer.problem() ?? 'they are asked for'}`, {
           headers: { 'retry-after': '5', 'cache-control': 'no-store' },

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { JsonValue } from '#core/json.ts';
-import type { TokenIssuer } from './token-issuer.ts';
+import type { PublicKey, TokenIssuer } from './token-issuer.ts';
 
 /** Below the issuer's URL; OpenID Connect Discovery 1.0 §4 fixes the first. */
 export const DISCOVERY_PATH = '/.well-known/openid-configuration';
@@ -16,7 +16,7 @@ export interface IssuerDocument {
  * What whoever verifies tokens reads first. Of what OpenID Connect Discovery asks for, the address where people sign in is
  * missing: nobody does here.
  */
-export function discoveryDocument({ url, tokenEndpoint }: TokenIssuer): IssuerDocument {
+export function discoveryDocument({ url, tokenEndpoint }: Pick<TokenIssuer, 'url' | 'tokenEndpoint'>): IssuerDocument {
   return document({
     issuer: url,
     jwks_uri: `${url}${KEYS_PATH}`,
@@ -31,8 +31,7 @@ export function discoveryDocument({ url, tokenEndpoint }: TokenIssuer): IssuerDo
 }
 
 /** RFC 7517 §5; `undefined` while the keys are not known: an empty set would be believed. */
-export function keysDocument(issuer: TokenIssuer): IssuerDocument | undefined {
-  const keys = issuer.keys();
+export function keysDocument(keys: readonly PublicKey[]): IssuerDocument | undefined {
   return keys.length === 0 ? undefined : document({ keys });
 }
 

@@ -19,6 +19,9 @@ export interface KeyList {
   readonly mark: TimeMark;
 }
 
+/** What becomes of the keys; the same list when nothing does. */
+export type KeyChange = (list: KeyList) => Promise<readonly IssuerKey[]> | readonly IssuerKey[];
+
 /** As it is written down at the moment. */
 export async function readKeys(ground: KeyGround): Promise<KeyList> {
   const { mark, keys } = (await ground.folder.read()) ?? { keys: [] };
@@ -28,10 +31,7 @@ export async function readKeys(ground: KeyGround): Promise<KeyList> {
 }
 
 /** Writes down what `change` makes of the keys. To be called by whoever holds the lock. */
-export async function changeKeys(
-  ground: KeyGround,
-  change: (list: KeyList) => Promise<readonly IssuerKey[]> | readonly IssuerKey[],
-): Promise<KeyList> {
+export async function changeKeys(ground: KeyGround, change: KeyChange): Promise<KeyList> {
   const list = await readKeys(ground);
   const keys = await change(list);
   if (keys !== list.keys) await ground.folder.write({ mark: list.mark, keys });

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import type { Clock } from '#core/clock.ts';
 import type { Http } from '#http/http.ts';
 import type { MachineIdentity } from '#identity/machine-identity.ts';
-import type { IssuerConfig } from '../config/gateway-config.ts';
+import type { GatewayConfig, IssuerConfig } from '../config/gateway-config.ts';
 import { FileKeys, type KeyLog } from './file-keys.ts';
 import { keyFolder } from './key-folder.ts';
 import { signedToken } from './signed-token.ts';
@@ -12,7 +12,7 @@ import type { TokenIssuer } from './token-issuer.ts';
 
 export interface TokenIssuerOptions {
   readonly config: IssuerConfig;
-  /** Of the gateway; tokens are exchanged there. Absent: at the issuer's own URL. */
+  /** Of the gateway; tokens are exchanged there. */
   readonly publicUrl?: string | undefined;
   readonly stateDirectory: string;
   readonly clock: Clock;
@@ -36,18 +36,23 @@ const MOST_MAX_AGE_SECONDS = 3_600;
  *   does not answer is no error here: `problem()` says so until it does.
  */
 export async function openTokenIssuer(options: TokenIssuerOptions): Promise<TokenIssuer> {
-  const { config, publicUrl = config.url, clock } = options;
+  const { config, clock } = options;
   const keys = await openKeys(options);
   const frame = { url: config.url, lifetimeSeconds: Math.floor(config.lifetimeMs / 1_000) };
   return {
     ...frame,
     keysMaxAgeSeconds: Math.min(MOST_MAX_AGE_SECONDS, Math.floor(config.keys.publishForMs / 4_000)),
-    tokenEndpoint: `${publicUrl}/v1/token`,
+    tokenEndpoint: tokenEndpoint({ issuer: config, publicUrl: options.publicUrl }),
     issue: (claims) => signedToken(claims, frame, { keys, clock }),
     keys: () => keys.published(),
     problem: () => keys.problem(),
     close: () => keys.close(),
   };
+}
+
+/** Tokens are exchanged at the gateway, which is the issuer's own URL unless it has another one. */
+export function tokenEndpoint({ issuer, publicUrl }: Pick<GatewayConfig, 'issuer' | 'publicUrl'>): string {
+  return `${publicUrl ?? issuer?.url ?? ''}/v1/token`;
 }
 
 /** Where keys on disk are. */

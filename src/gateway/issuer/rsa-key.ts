@@ -13,11 +13,12 @@ export interface NewKey {
   readonly pem: string;
 }
 
-/** Made away from the event loop. */
+/** Made away from the event loop. Its name begins with a letter or digit: people type it behind a command. */
 export async function newRsaKey(): Promise<NewKey> {
   const { publicKey, privateKey } = await generate('rsa', { modulusLength: BITS });
-  const pem = privateKey.export({ format: 'pem', type: 'pkcs8' }) as string;
-  return { jwk: await publicKeyOf(publicKey.export({ format: 'jwk' })), pem };
+  const jwk = await publicKeyOf(publicKey.export({ format: 'jwk' }));
+  if (!/^[a-z0-9]/i.test(jwk.kid)) return newRsaKey();
+  return { jwk, pem: privateKey.export({ format: 'pem', type: 'pkcs8' }) as string };
 }
 
 /** Signs with RS256, away from the event loop. */
