@@ -9,13 +9,17 @@ import { workerSocketPath } from './app/worker-socket.ts';
 import type { AuditType } from './audit/audit-types.ts';
 import type { Authenticator } from './auth/authenticator.ts';
 import { runTokens } from './auth/run-tokens.ts';
-import { workerTokens } from './auth/worker-tokens.ts';
+import { type WorkerTokens, workerTokens } from './auth/worker-tokens.ts';
 import { bundleStore } from './code/bundle-store.ts';
 import type { GatewayConfig } from './config/gateway-config.ts';
 import { type Closer, keysOf, openGround, type PartsOptions } from './gateway-ground.ts';
+import { taskTokenExchange } from './issuer/task-token-exchange.ts';
 import { localLauncher } from './launch/local-launcher.ts';
+import { openIssuer } from './open-issuer.ts';
 import { openPolicy } from './open-policy.ts';
 import { openLuigid, openRuns } from './open-runs.ts';
+import { luigidUrl, openStockWorkers } from './open-stock-workers.ts';
+import type { WorkerAccess } from './runs/worker-access.ts';
 import { StoredTokenLedger } from './store/stored-token-ledger.ts';
 import { liveWorkers } from './workers/live-workers.ts';
 
@@ -63,8 +67,15 @@ async function open(
   const { http, audit, store, metrics } = ground;
   const { policyFile, authenticator, onChange } = await openPolicy(ground);
   const uploaded = bundleStore(join(config.stateDirectory, 'bundles'));
-  const runs = await openRuns(ground, { launcher, policyFile, bundles: uploaded });
-  onChange(() => runs.policyChanged());
+  const tokensOfWorkers = workerTokens(key);
+  const issuer = await openIssuer(ground);
+  const access = workerAccess(config, workerSocket, tokensOfWorkers);
+  const runs = await openRuns(ground, { launcher, policyFile, bundles: uploaded, access });
+  const stock = await openStockWorkers(ground, policyFile);
+  onChange(() => {
+    runs.policyChanged();
+    stock?.policyChanged();
+  });
   metrics.observe({ runs: () => runs.counts(), issuersUnavailable: () => unavailable(authenticator) });
   const readiness = new GatewayReadiness({
     audit,
@@ -82,12 +93,14 @@ async function open(
     },
     () => undefined,
   );
-  const tokensOfWorkers = workerTokens(key);
-  const workers = liveWorkers({ runs: runs.workers, policy: () => policyFile.policy, clock });
+  const workers = liveWorkers({ runs: runs.workers, stock, policy: () => policyFile.policy, clock });
   const services: AppServices = {
     runs,
     workers,
     workerTokens: tokensOfWorkers,
+    issuer,
+    taskTokens: issuer && taskTokenExchange({ workers, policy: () => policyFile.policy, issuer, audit }),
+    stockWorkers: stock && { workers: stock, tokens: tokensOfWorkers, schedulerUrl: () => luigidUrl(config) ?? '' },
     bundles: roleBundles({ store: uploaded, audit, policy: () => policyFile.policy, now: () => clock.now() }),
     authenticator,
     runTokens: runTokens(key, clock),
@@ -102,6 +115,16 @@ async function open(
     await audit.append({ type, data });
   };
   return { services, readiness, isolation, front: undefined, workerSocket, audited };
+}
+
+function workerAccess(
+  config: GatewayConfig,
+  socket: string | undefined,
+  tokens: WorkerTokens,
+): WorkerAccess | undefined {
+  return socket === undefined
+    ? undefined
+    : { socket, tokens, issues: config.issuer !== undefined, luigid: luigidUrl(config) };
 }
 
 /** Workers ask for tokens, or reach their luigid through this gateway. */

@@ -13,6 +13,7 @@ import type { Launcher } from './launch/launcher.ts';
 import type { PolicyFile } from './policy/policy-file.ts';
 import type { SecretReader } from './runs/run-collaborators.ts';
 import { RunService } from './runs/run-service.ts';
+import type { WorkerAccess } from './runs/worker-access.ts';
 import { vaultSecrets } from './secrets/vault-secrets.ts';
 
 /** The URL of a luigid that workers reach by themselves. */
@@ -24,12 +25,14 @@ export interface RunsOptions {
   readonly launcher: Launcher;
   readonly policyFile: PolicyFile;
   readonly bundles: BundleStore;
+  /** What workers may ask of this gateway; absent: nothing. */
+  readonly access: WorkerAccess | undefined;
 }
 
 /** Takes up the runs of before. */
 export async function openRuns(
   { config, options, http, audit, store, metrics, closers }: GatewayGround,
-  { launcher, policyFile, bundles }: RunsOptions,
+  { launcher, policyFile, bundles, access }: RunsOptions,
 ): Promise<RunService> {
   const { log, clock } = options;
   const { runs: atOnce, queued } = config.limits;
@@ -44,6 +47,7 @@ export async function openRuns(
     secrets: vaultReader(config, { http, clock, log }),
     limits: { runs: atOnce, queued },
     scheduler: openLuigid(config) ?? 'local',
+    access,
     keepEndedMs: config.retention.runsMs,
     clock,
     log: (message, facts) => log.warn({ room: 'runs', ...facts }, message),

@@ -30,6 +30,8 @@ export interface WorkerPlace {
   readonly endAll?: boolean | undefined;
   readonly deadlineSeconds?: number | undefined;
   readonly umask?: number | undefined;
+  /** How it reaches the gateway that started it. */
+  readonly gateway?: object | undefined;
 }
 
 /**

@@ -1,4 +1,5 @@
 import { PROBLEMS } from './problem.ts';
+import { TOKEN_SCHEMAS } from './token-schemas.ts';
 
 const text = (description: string, maxLength = 255) => ({ type: 'string', minLength: 1, maxLength, description });
 const time = (description: string) => ({
@@ -9,6 +10,8 @@ const hex64 = { type: 'string', pattern: '^[0-9a-f]{64}$', description: 'SHA-256
 export const RUN_STATES = ['queued', 'running', 'succeeded', 'failed', 'cancelled', 'lost', 'deadline'] as const;
 const ISOLATION = { enum: ['user', 'none'], description: 'none: the worker runs as the gateway.' };
 export const RUN_ID = '^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$';
+/** Of one that was registered; the attempts of runs are counted from 1. */
+export const WORKER_ID = RUN_ID.replace('$', '\\.0$');
 
 const object = (properties: object, required: readonly string[] = Object.keys(properties)) => ({
   type: 'object',
@@ -59,6 +62,39 @@ const specification = {
 };
 
 const createRun = { $id: 'CreateRun', ...object(specification, ['role', 'module', 'task']) };
+
+const registerWorker = {
+  $id: 'RegisterWorker',
+  description: 'A Luigi worker that runs elsewhere. It is decided on like a run of this role, module and task.',
+  ...object(
+    {
+      role: specification.role,
+      module: specification.module,
+      task: specification.task,
+      parameters: specification.parameters,
+      lifetimeMs: {
+        ...specification.timeoutMs,
+        description: 'No longer than a run of the role may take, which is the default.',
+      },
+    },
+    ['role', 'module', 'task'],
+  ),
+};
+
+const registeredWorker = {
+  $id: 'RegisteredWorker',
+  description: 'Everything that its Luigi needs. The URL holds a password: it is for this worker and for luigid alone.',
+  ...object({
+    workerId: { type: 'string', description: "Luigi's id of the worker, or what it begins with, followed by a colon." },
+    schedulerUrl: { type: 'string' },
+    expiresAt: time('The end of the registration.'),
+    environment: {
+      type: 'object',
+      additionalProperties: { type: 'string' },
+      description: 'The same as environment variables.',
+    },
+  }),
+};
 
 const links = object(
   Object.fromEntries(
@@ -187,6 +223,8 @@ export const API_SCHEMAS = [
   createRun,
   run,
   createdRun,
+  registerWorker,
+  registeredWorker,
   runList,
   cancelAnswer,
   issuedToken,
@@ -196,4 +234,5 @@ export const API_SCHEMAS = [
   about,
   health,
   readiness,
+  ...TOKEN_SCHEMAS,
 ] as const;

@@ -5,12 +5,14 @@ import type { RunTokens } from '../auth/run-tokens.ts';
 import type { TokenLedger } from '../auth/token-ledger.ts';
 import type { WorkerTokens } from '../auth/worker-tokens.ts';
 import type { TaskTokens } from '../issuer/task-tokens.ts';
+import type { TokenIssuer } from '../issuer/token-issuer.ts';
 import type { LegacyCredential } from '../policy/policy.ts';
 import type { Workers } from '../workers/worker.ts';
 import type { Bundles } from './bundles.ts';
 import type { GatewayMetrics } from './gateway-metrics.ts';
 import type { GatewayRuns } from './gateway-runs.ts';
 import type { Readiness } from './readiness.ts';
+import type { StockWorkerServices } from './stock-worker-routes.ts';
 
 /** What the API stands on. */
 export interface AppServices {
@@ -20,8 +22,11 @@ export interface AppServices {
   readonly runTokens: RunTokens;
   readonly workerTokens: WorkerTokens;
   readonly workers: Workers;
-  /** Absent: no tokens of tasks are issued. */
+  /** This gateway as an issuer; absent: no tokens of tasks are issued. */
+  readonly issuer?: TokenIssuer | undefined;
   readonly taskTokens?: TaskTokens | undefined;
+  /** Absent: workers elsewhere do not reach luigid through this gateway. */
+  readonly stockWorkers?: StockWorkerServices | undefined;
   readonly ledger: TokenLedger;
   /** Credentials of old in the policy that is in force. */
   readonly legacy: () => readonly LegacyCredential[];

@@ -15,6 +15,7 @@ import { type Entrances, entrances } from './entrances.ts';
 import './fastify-request.ts';
 import type { Front } from './front.ts';
 import { answerBrokenRequest, httpServer, type ServerCertificate, type ServerLimits } from './http-server.ts';
+import { addIssuerRoutes } from './issuer-routes.ts';
 import { describeApi } from './open-api.ts';
 import { addOperationRoutes } from './operation-routes.ts';
 import { answerOtherMethods } from './other-methods.ts';
@@ -23,8 +24,10 @@ import { guardRequests } from './request-guard.ts';
 import type { RouteContext } from './route-context.ts';
 import { addRunRoutes } from './run-routes.ts';
 import { RunWatchers } from './run-watchers.ts';
+import { addStockWorkerRoutes } from './stock-worker-routes.ts';
 import { addStoryRoutes } from './story-routes.ts';
 import { strictBody } from './strict-body.ts';
+import { addTokenRoutes } from './token-routes.ts';
 import { trustedPeers } from './trusted-peers.ts';
 import { addWatchRoute } from './watch-route.ts';
 
@@ -79,6 +82,7 @@ export async function gatewayApp(services: AppServices, options: AppOptions): Pr
   addWatchRoute(app, context);
   addStoryRoutes(app, context);
   await addBundleRoute(app, context);
+  await addConfigured(app, services);
   routes.complete();
   await app.ready();
   return {
@@ -86,6 +90,14 @@ export async function gatewayApp(services: AppServices, options: AppOptions): Pr
     forWorkers: ways().socket,
     endStreams: () => stop.abort('the gateway stops, resume with Last-Event-ID'),
   };
+}
+
+/** What a gateway has only when its configuration says so. */
+async function addConfigured(app: FastifyInstance, services: AppServices): Promise<void> {
+  const { issuer, taskTokens, stockWorkers } = services;
+  if (issuer) addIssuerRoutes(app, issuer);
+  if (taskTokens) await addTokenRoutes(app, services, taskTokens);
+  if (stockWorkers) addStockWorkerRoutes(app, stockWorkers);
 }
 
 function emptyApp(options: AppOptions, { metrics }: AppServices): { app: FastifyInstance; ways: () => Entrances } {

@@ -32,6 +32,10 @@ export class GatewayMetrics {
     'Runs that passed only because their binding reports.',
     ['binding', 'reason'],
   );
+  readonly #taskTokens = this.#counter('plumbline_task_tokens_total', 'Exchanges of tasks, by what came of them.', [
+    'result',
+    'reason',
+  ]);
   readonly #auditFailures = this.#counter('plumbline_audit_failures_total', 'Records that could not be written.', []);
   readonly #policyLoads = this.#counter('plumbline_policy_loads_total', 'Readings of the policy file.', ['result']);
   readonly #watchers = new Gauge({ name: 'plumbline_watchers', help: 'Open event streams.', ...this.#prefix });
@@ -55,6 +59,11 @@ export class GatewayMetrics {
     this.#decisions.inc({ allowed: String(allowed), binding: name });
     if (!allowed || wouldAllow) return;
     this.#wouldDeny.inc({ binding: name, reason: this.#bounded('reason', reasons.at(-1)?.reason ?? '') });
+  }
+
+  /** @param result `issued`, or in which mode it was refused */
+  taskToken(result: 'issued' | 'report' | 'enforce', reason = ''): void {
+    this.#taskTokens.inc({ result, reason: this.#bounded('reason', reason) });
   }
 
   auditFailed(): void {

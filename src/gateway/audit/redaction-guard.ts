@@ -5,6 +5,8 @@ import type { AuditEvent } from './audit-log.ts';
 const CREDENTIALS: readonly (readonly [string, RegExp])[] = [
   // Bounded: a name of a run is no longer, and text of `plr_` alone must not be read again from each of them.
   ['a run token', /plr_[\w-]{8,64}\.\d{6,}(?:\.[\w-]*)?/],
+  ['a worker token', /plw_[0-9a-f-]{36}\.\d{1,9}(?:\.[\w-]*)?/],
+  ['a password for luigid', /pls_[\w-]{43}/],
   ['a private key', /-----BEGIN [A-Z ]*PRIVATE KEY/],
   ['an authorization header', /\b(?:bearer|basic)\s+[\w+/=.~-]{16,}/i],
   ['a GitHub token', /\b(?:gh[pousr]_[A-Za-z0-9]{20,}|github_pat_\w{20,})/],

@@ -25,6 +25,7 @@ const RENEWALS = 10;
 
 /** What is granted to a task. */
 interface Grant {
+  readonly decision: Decision;
   readonly identity?: TaskIdentity | undefined;
   readonly audience: string;
 }
@@ -38,7 +39,7 @@ export function taskTokenExchange({ workers, policy, issuer, audit }: ExchangeOp
 
   async function exchange(worker: Worker, wanted: TaskTokenRequest): Promise<TaskToken> {
     const grant = await granted(worker, wanted);
-    const issued = await issuer.issue(claimsOf(worker, wanted, grant, workers.decide(worker)));
+    const issued = await issuer.issue(claimsOf(worker, wanted, grant));
     await record('identity.issued', worker, { ...audited(worker, wanted), ...auditedToken(grant, issued) });
     const still = await granted(worker, wanted, issued);
     if (still.audience !== grant.audience || still.identity?.subject !== grant.identity?.subject)
@@ -65,12 +66,13 @@ export function taskTokenExchange({ workers, policy, issuer, audit }: ExchangeOp
     const decision = workers.decide(worker);
     if (!decision.allowed) return { reason: 'run-denied' };
     const task = policy().decideTask(decision, wanted.family);
-    if (!task.wouldAllow) return { reason: task.reason, mode: task.allowed ? 'report' : 'enforce' };
+    if (!task.wouldAllow) return { reason: task.reason, mode: task.mode };
     if (!wanted.taskId.startsWith(`${wanted.family}_`)) return { reason: 'task-mismatch' };
-    return asked(task, wanted) ?? { reason: 'audience' };
+    const asked = askedFor(task, wanted);
+    return asked === undefined ? { reason: 'audience' } : { ...asked, decision };
   }
 
-  function asked({ identity }: TaskDecision, wanted: TaskTokenRequest): Grant | undefined {
+  function askedFor({ identity }: TaskDecision, wanted: TaskTokenRequest): Omit<Grant, 'decision'> | undefined {
     const audiences = identity?.targets.map(({ audience }) => audience) ?? [];
     const [audience = issuer.url] = audiences;
     if (wanted.audience === undefined || wanted.audience === audience) return { identity, audience };
@@ -107,18 +109,25 @@ export function taskTokenExchange({ workers, policy, issuer, audit }: ExchangeOp
 
   async function record(type: IdentityRecord, { runId }: Worker, data: AuditData): Promise<void> {
     const event = { type: `dev.plumbline.${type}` satisfies AuditType, subject: runId };
-    await audit.append({ ...event, data: redactJson(data as unknown as JsonValue) as Readonly<Record<string, JsonValue>> });
+    await audit.append({
+      ...event,
+      data: redactJson(data as unknown as JsonValue) as Readonly<Record<string, JsonValue>>,
+    });
   }
+}
 
-  function claimsOf(worker: Worker, { family, taskId }: TaskTokenRequest, grant: Grant, decision: Decision): TokenClaims {
-    const { runId: run, attempt, role, caller } = worker;
-    return {
-      sub: grant.identity?.subject ?? NOBODY,
-      aud: grant.audience,
-      act: { iss: caller.iss, sub: caller.subject },
-      plumbline: { run, attempt, role, family, task: taskId, policy: decision.policy },
-    };
-  }
+function claimsOf(
+  worker: Worker,
+  { family, taskId }: TaskTokenRequest,
+  { identity, audience, decision }: Grant,
+): TokenClaims {
+  const { runId: run, attempt, role, caller } = worker;
+  return {
+    sub: identity?.subject ?? NOBODY,
+    aud: audience,
+    act: { iss: caller.iss, sub: caller.subject },
+    plumbline: { run, attempt, role, family, task: taskId, policy: decision.policy },
+  };
 }
 
 type IdentityRecord = 'identity.issued' | 'identity.rejected';

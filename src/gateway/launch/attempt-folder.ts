@@ -84,6 +84,18 @@ export class AttemptFolder {
     await rm(this.#secrets, { recursive: true, force: true });
   }
 
+  /**
+   * Removes what a worker that was killed left of its tasks' tokens; they have an end of their own, and no reason to lie there.
+   * @returns whether nothing of it is left
+   */
+  async removeIdentities(): Promise<boolean> {
+    const path = join(this.path, 'identity');
+    if (!(await exists(path))) return true;
+    if (this.#user) await removeAsUser(this.#user, path);
+    else await rm(path, { recursive: true, force: true });
+    return !(await exists(path));
+  }
+
   openEvents(): number | undefined {
     return openGuarded(this.events, this.#owner);
   }
@@ -144,6 +156,10 @@ export class AttemptFolder {
   async #handOver(path: string): Promise<void> {
     if (this.#user) await chown(path, this.#user.uid, this.#user.gid);
   }
+}
+
+async function exists(path: string): Promise<boolean> {
+  return (await lstat(path).catch(() => undefined)) !== undefined;
 }
 
 function gatewayUid(): number {

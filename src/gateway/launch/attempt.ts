@@ -115,6 +115,7 @@ export class Attempt {
     if (known) return known;
     const end = await this.#find();
     await this.folder.removeSecrets();
+    await this.#removeIdentities();
     try {
       await this.#store.writeEnd(this.name, end);
     } catch (error) {
@@ -122,6 +123,15 @@ export class Attempt {
       this.#warn('The end of a run could not be written down', error);
     }
     return end;
+  }
+
+  /** What stays is over within minutes; a worker that makes its removal impossible has only itself to lose. */
+  async #removeIdentities(): Promise<void> {
+    try {
+      if (!(await this.folder.removeIdentities())) throw new Error('its folder is still there');
+    } catch (error) {
+      this.#warn("What a worker left of its tasks' tokens could not be removed", error);
+    }
   }
 
   /** A full disk keeps nobody from stopping a run. */

@@ -4,6 +4,29 @@ import type { Secret } from '#core/secret.ts';
 import type { CancelReason } from '#engines/engine.ts';
 import type { PythonInterpreter } from '#engines/luigi/python-interpreter.ts';
 
+/** How a worker reaches the gateway that started it, and what for. */
+export interface GatewayOfWorker {
+  /** Path of a Unix socket. */
+  readonly socket: string;
+  /** Of this attempt alone. */
+  readonly token: Secret;
+  /** Each task buys a token of its own at its start. */
+  readonly identities: boolean;
+  /** The scheduler is reached through the gateway. */
+  readonly luigid: boolean;
+  /** For how long it waits for a gateway that is away. */
+  readonly timeoutSeconds: number;
+  /** For Luigi workers that its tasks start themselves. */
+  readonly stock?:
+    | {
+        readonly workerId: string;
+        /** With a credential in it. */
+        readonly schedulerUrl: Secret;
+        readonly password: Secret;
+      }
+    | undefined;
+}
+
 /** One attempt of a run, ready to start: everything is decided. */
 export interface Launch {
   readonly runId: string;
@@ -28,6 +51,8 @@ export interface Launch {
   readonly secretVariables: Readonly<Record<string, Secret>>;
   readonly secretFiles: Readonly<Record<string, Secret>>;
   readonly secretParameters: Readonly<Record<string, Secret>>;
+  /** Absent: it asks the gateway for nothing. */
+  readonly gateway?: GatewayOfWorker | undefined;
 }
 
 /**

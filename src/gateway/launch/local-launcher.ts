@@ -10,6 +10,7 @@ import { Attempt } from './attempt.ts';
 import { AttemptFolder } from './attempt-folder.ts';
 import { type AttemptRecord, AttemptStore, nameOf } from './attempt-store.ts';
 import { bootId } from './boot-id.ts';
+import { gatewayAccess, gatewaySecrets } from './gateway-access.ts';
 import { DEFAULT_LIMITS, type LaunchLimits, type LaunchLog, type LaunchSettings } from './launch-settings.ts';
 import type { Launch, Launcher, OutputPart, OutputRange, Recovered } from './launcher.ts';
 import { type Supervisor, startSupervisor } from './start-supervisor.ts';
@@ -180,7 +181,7 @@ class LocalLauncher implements Launcher {
 
   #request(launch: Launch, folder: AttemptFolder): object {
     const { outputMaxBytes, graceMs } = this.#settings.limits;
-    const { maxRuntimeMs } = launch;
+    const { maxRuntimeMs, gateway } = launch;
     const place = {
       runId: nameOf(launch.runId, launch.attempt),
       parentPid: null,
@@ -193,9 +194,10 @@ class LocalLauncher implements Launcher {
       graceMs,
       umask: UMASK,
       ...(maxRuntimeMs !== undefined && { deadlineSeconds: maxRuntimeMs / 1_000 }),
+      ...(gateway !== undefined && { gateway: gatewayAccess(gateway) }),
     };
     const secrets = [launch.secretVariables, launch.secretFiles].flatMap((group) => Object.values(group));
-    return workerRequest(launch, place, secrets);
+    return workerRequest(launch, place, [...secrets, ...gatewaySecrets(gateway)]);
   }
 
   async #untilBegun(attempt: Attempt, supervisor: Supervisor): Promise<void> {

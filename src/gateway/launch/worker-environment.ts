@@ -4,6 +4,7 @@ import { PlumblineError } from '#core/errors.ts';
 import { RUN_MARKER } from '#engines/luigi/stray-processes.ts';
 import { revealed } from '#engines/luigi/worker-request.ts';
 import type { AttemptFolder } from './attempt-folder.ts';
+import { gatewayVariables } from './gateway-access.ts';
 import type { Launch } from './launcher.ts';
 import type { UnixUser } from './unix-user.ts';
 
@@ -33,6 +34,7 @@ export function workerEnvironment(
     ...(modulePath && { PYTHONPATH: modulePath }),
     ...revealed(launch.secretVariables),
     ...files,
+    ...gatewayVariables(launch.gateway),
     [RUN_MARKER]: name,
   };
   refuseUnusable(environment);

@@ -9,6 +9,7 @@ import { foldTasks } from './task-fold.ts';
 
 /** What one record names of the data that a run touched. */
 const MOST_DATASETS = 100;
+const MOST_REJECTIONS = 16;
 
 /**
  * Stores how a run ended; watchers hear of it.
@@ -42,8 +43,28 @@ export async function closeRun(context: RunContext, id: string): Promise<void> {
   const run = await persistently(context, () => runs.find(id));
   if (run?.phase !== 'ended') return;
   const tasks = await persistently(context, () => foldTasks(runs, id));
+  for (const rejection of auditedRejections(run.record)) await journal.record('identity.rejected', id, rejection);
   await journal.record('run.end', id, auditedEnd(run.record, tasks));
   await persistently(context, () => runs.close(id));
+}
+
+/**
+ * A worker that got no token for a task: also where the gateway never heard of it, because nobody answered or the answer could not be
+ * read. What the gateway itself refused stands there a second time, as the worker's word.
+ */
+function auditedRejections(record: RunRecord): readonly AuditData[] {
+  const { attempt, decision, specification, outcome } = record;
+  const { role } = specification;
+  const rejected = outcome?.findings.filter(({ code }) => code === 'ERR_IDENTITY_REJECTED') ?? [];
+  return rejected.slice(0, MOST_REJECTIONS).map(({ taskId }) => ({
+    role,
+    attempt,
+    taskId,
+    policy: decision.policy,
+    binding: decision.binding,
+    errorCode: 'ERR_IDENTITY_REJECTED',
+    reason: 'told-by-worker',
+  }));
 }
 
 function auditedEnd(record: RunRecord, tasks: readonly TaskRecord[]): AuditData {

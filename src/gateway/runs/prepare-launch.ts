@@ -6,6 +6,7 @@ import type { GrantedSecret } from './run-collaborators.ts';
 import { persistently, type RunContext } from './run-context.ts';
 import type { CodeFacts, SecretFact } from './run-record.ts';
 import type { StoredRun } from './run-row.ts';
+import { gatewayOfWorker, PROXIED_LUIGID } from './worker-access.ts';
 
 /** Everything that one attempt needs: the role's code in its place, and its secrets, each reading on record. */
 export async function prepareLaunch(
@@ -18,6 +19,7 @@ export async function prepareLaunch(
   const { specification, id } = record;
   if (!caller) throw new TypeError(`The run ${id} has no caller any more.`);
   refuseDoubles(record.specification.parameters, role);
+  const gateway = gatewayOfWorker(context.access, role, `${id}.${attempt}`);
   const code = await context.code.prepare(role, { specification, caller }, signal);
   await keep(context, id, code.facts, []);
   const granted = await readSecrets(context, id, attempt, role, signal);
@@ -33,7 +35,8 @@ export async function prepareLaunch(
     task: specification.task,
     parameters: specification.parameters,
     workers: specification.workers,
-    scheduler: role.scheduler ?? context.scheduler,
+    scheduler: gateway?.luigid === true ? PROXIED_LUIGID : (role.scheduler ?? context.scheduler),
+    gateway,
     python: code.python,
     workingDirectory: code.workingDirectory,
     modulePath: code.modulePath,

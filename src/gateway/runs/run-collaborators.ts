@@ -8,6 +8,7 @@ import type { Policy } from '../policy/policy.ts';
 import type { Role, SecretGrant } from '../policy/role.ts';
 import type { Store } from '../store/store.ts';
 import type { CodeFacts, RunSpecification } from './run-record.ts';
+import type { WorkerAccess } from './worker-access.ts';
 
 /** The user's code for one attempt, checked and in its place. */
 export interface PreparedCode {
@@ -66,6 +67,8 @@ export interface RunServiceOptions {
   readonly limits: RunLimits;
   /** Of roles that name none: `local` or a URL. */
   readonly scheduler: string;
+  /** What workers may ask of this gateway; absent: nothing. */
+  readonly access?: WorkerAccess | undefined;
   /** Milliseconds for which an ended run stays; absent: for good. */
   readonly keepEndedMs?: number | undefined;
   /** Milliseconds that a request to cancel waits for the worker's end; default 10,000. */

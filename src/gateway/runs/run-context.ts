@@ -6,7 +6,8 @@ import type { RunStore } from './run-store.ts';
 import type { UpdateHub } from './update-hub.ts';
 
 /** What everything that works on runs shares. */
-export interface RunContext extends Pick<RunServiceOptions, 'launcher' | 'policy' | 'code' | 'secrets' | 'scheduler'> {
+export interface RunContext
+  extends Pick<RunServiceOptions, 'launcher' | 'policy' | 'code' | 'secrets' | 'scheduler' | 'access'> {
   readonly runs: RunStore;
   readonly hub: UpdateHub;
   readonly journal: RunJournal;

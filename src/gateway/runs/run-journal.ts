@@ -54,7 +54,7 @@ export class RunJournal {
 }
 
 export type RunAuditType =
-  Extract<AuditType, `dev.plumbline.${'run' | 'secrets'}.${string}`> extends infer Full
+  Extract<AuditType, `dev.plumbline.${'run' | 'secrets' | 'identity'}.${string}`> extends infer Full
     ? Full extends `dev.plumbline.${infer Short}`
       ? Short
       : never
