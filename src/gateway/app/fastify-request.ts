@@ -13,6 +13,8 @@ declare module 'fastify' {
     readonly public?: boolean;
     /** Asks for the token of a worker in its body, instead of one in `Authorization`. */
     readonly worker?: boolean;
+    /** A page for people, who have no token. */
+    readonly person?: boolean;
     /** Its answers last as long as somebody watches. */
     readonly stream?: boolean;
   }

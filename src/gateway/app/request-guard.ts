@@ -42,7 +42,7 @@ export function guardRequests(
     checkServing(services);
     if (!isLocal && !limits.trustsPeer(request.raw.socket.remoteAddress ?? ''))
       throw new Problem('proxy-bypassed', 'Tokens are accepted only through the proxy of this gateway');
-    if (request.routeOptions.config.worker === true) return;
+    if (request.routeOptions.config.worker === true || request.routeOptions.config.person === true) return;
     request.caller = await authenticate(request);
     await within(limits.perCaller, request, 'caller');
   });

@@ -22,7 +22,10 @@ export function keyAddressProblem(address: string): string | undefined {
  * Why the key address in an issuer's own document is not followed: it must be https, and a document that somebody far away
  * wrote leads neither to this machine nor to an address without a name.
  */
-export function publishedAddressProblem(address: unknown, { issuer }: IssuerSettings): string | undefined {
+export function publishedAddressProblem(
+  address: unknown,
+  { issuer }: Pick<IssuerSettings, 'issuer'>,
+): string | undefined {
   if (typeof address !== 'string') return 'it is missing';
   const problem = keyAddressProblem(address);
   if (problem !== undefined) return problem;

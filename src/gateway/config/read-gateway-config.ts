@@ -205,12 +205,15 @@ function asExpression(host: string): string {
   return host.startsWith('.') || host.startsWith('*.') ? `^(?:[^/@:?#]+\\.)?${name}$` : `^${name}$`;
 }
 
-function checkAddresses({ listen, transport: { kind }, timeouts }: GatewayConfig, complain: Complain): void {
-  if (kind === 'plain' && !isLoopback(listen.host))
+function checkAddresses(config: GatewayConfig, complain: Complain): void {
+  const { listen, transport, timeouts, signIn, publicUrl } = config;
+  if (transport.kind === 'plain' && !isLoopback(listen.host))
     complain(
       ['listen', 'host'],
       "must be a loopback address, or 'tls' or 'behindProxy' be set: tokens would travel in the clear",
     );
+  if (signIn !== undefined && publicUrl === undefined && transport.kind !== 'plain')
+    complain(['signIn'], "needs 'publicUrl': the provider sends people back to it");
   if (timeouts.headersMs > timeouts.requestMs) complain(['timeouts', 'headers'], "must not be longer than 'request'");
 }
 

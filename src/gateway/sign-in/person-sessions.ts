@@ -2,6 +2,8 @@ import type { JsonValue } from '#core/json.ts';
 
 /** A person who signed in. It never holds a token. */
 export interface Person {
+  /** `<iss> <sub>`: who it is, in records and limits. */
+  readonly id: string;
   /** What a page may show: `preferred_username`, `email` or `sub`; data, not an identity. */
   readonly name: string;
   readonly iss: string;
