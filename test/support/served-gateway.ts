@@ -1,7 +1,16 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { stringify } from 'yaml';
@@ -58,16 +67,20 @@ export interface ServedGatewayOptions {
   readonly config?: Readonly<Record<string, unknown>>;
   /** Further fields of the role. */
   readonly role?: Readonly<Record<string, unknown>>;
+  /** Further fields of the policy. */
+  readonly policy?: Readonly<Record<string, unknown>>;
   /** What Node runs. @default the program's source */
   readonly program?: string;
+  /** A folder for the gateway's own one. @default that for temporary files */
+  readonly below?: string;
 }
 
 /** The gateway as a process of its own, with real Luigi, and an issuer whose key is the test's. */
 export class ServedGateway {
-  readonly folder = mkdtempSync(join(tmpdir(), 'gateway-'));
-  readonly out = join(this.folder, 'out');
-  readonly configFile = join(this.folder, 'gateway.yaml');
-  readonly policyFile = join(this.folder, 'policy.yaml');
+  readonly folder: string;
+  readonly out: string;
+  readonly configFile: string;
+  readonly policyFile: string;
   readonly key: TestKey = testKey('ES256');
   readonly options: ServedGatewayOptions;
   url = '';
@@ -77,6 +90,8 @@ export class ServedGateway {
 
   constructor(options: ServedGatewayOptions = {}) {
     this.options = options;
+    this.folder = mkdtempSync(join(options.below ?? tmpdir(), 'gateway-'));
+    [this.out, this.configFile, this.policyFile] = [this.#at('out'), this.#at('gateway.yaml'), this.#at('policy.yaml')];
     mkdirSync(this.out);
     writeFileSync(join(this.folder, 'tasks_here.py'), TASKS);
     writeFileSync(this.policyFile, stringify(this.policy()));
@@ -118,6 +133,12 @@ export class ServedGateway {
     rmSync(this.folder, { recursive: true, force: true });
   }
 
+  /** Puts it in the place of the policy, as whoever rolls one out. */
+  writePolicy(policy: object): void {
+    writeFileSync(`${this.policyFile}.new`, stringify(policy));
+    renameSync(`${this.policyFile}.new`, this.policyFile);
+  }
+
   policy(role: Readonly<Record<string, unknown>> = this.options.role ?? {}): object {
     const { jwk } = this.key;
     const issuer = (use: string, name: string) => ({
@@ -156,6 +177,7 @@ export class ServedGateway {
         },
       },
       bindings: [binding('ci'), binding('app')],
+      ...this.options.policy,
     };
   }
 
@@ -210,6 +232,10 @@ export class ServedGateway {
       .split('\n')
       .filter(Boolean)
       .map((line) => JSON.parse(line));
+  }
+
+  #at(name: string): string {
+    return join(this.folder, name);
   }
 
   /** Kills every process that works below the folder; gives how many there were. */

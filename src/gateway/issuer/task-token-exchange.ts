@@ -40,7 +40,11 @@ export function taskTokenExchange({ workers, policy, issuer, audit }: ExchangeOp
   async function exchange(worker: Worker, wanted: TaskTokenRequest): Promise<TaskToken> {
     const grant = await granted(worker, wanted);
     const issued = await issuer.issue(claimsOf(worker, wanted, grant));
-    await record('identity.issued', worker, { ...audited(worker, wanted), ...auditedToken(grant, issued) });
+    await record('identity.issued', worker, {
+      ...audited(worker, wanted),
+      wouldAllow: grant.decision.wouldAllow,
+      ...auditedToken(grant, issued),
+    });
     const still = await granted(worker, wanted, issued);
     if (still.audience !== grant.audience || still.identity?.subject !== grant.identity?.subject)
       throw await refusal(worker, wanted, { reason: 'policy-changed' }, issued);
@@ -66,7 +70,7 @@ export function taskTokenExchange({ workers, policy, issuer, audit }: ExchangeOp
     const decision = workers.decide(worker);
     if (!decision.allowed) return { reason: 'run-denied' };
     const task = policy().decideTask(decision, wanted.family);
-    if (!task.wouldAllow) return { reason: task.reason, mode: task.mode };
+    if (!task.allowed) return { reason: task.reason, mode: task.mode };
     if (!wanted.taskId.startsWith(`${wanted.family}_`)) return { reason: 'task-mismatch' };
     const asked = askedFor(task, wanted);
     return asked === undefined ? { reason: 'audience' } : { ...asked, decision };
