@@ -8,6 +8,19 @@ export const RUN_PARAMS = {
   properties: { id: { type: 'string', pattern: RUN_ID, description: 'Of a run.' } },
 } as const;
 
+export const IDEMPOTENCY_KEY = {
+  type: 'object',
+  properties: {
+    'idempotency-key': {
+      type: 'string',
+      minLength: 1,
+      maxLength: 255,
+      pattern: '^[\\x20-\\x7e]+$',
+      description: 'The same key with the same body gives the same answer, with another body 422.',
+    },
+  },
+} as const;
+
 /** Every answer of a route: its own, and a problem for everything else. */
 export function answers(own: Readonly<Record<number, object>>): Pick<FastifySchema, 'response'> {
   const described = Object.entries(own).map(([status, schema]) => [

@@ -7,22 +7,9 @@ import type { RunSpecification } from '../runs/run-record.ts';
 import { RUN_STATES } from './api-schemas.ts';
 import { Problem } from './problem.ts';
 import { callerOf, idOf, type RouteContext } from './route-context.ts';
-import { answers, json, RUN_PARAMS } from './route-schema.ts';
+import { answers, IDEMPOTENCY_KEY, json, RUN_PARAMS } from './route-schema.ts';
 import { issueRunToken, mayRenew } from './run-token-life.ts';
 import { runView } from './run-view.ts';
-
-const KEY = {
-  type: 'object',
-  properties: {
-    'idempotency-key': {
-      type: 'string',
-      minLength: 1,
-      maxLength: 255,
-      pattern: '^[\\x20-\\x7e]+$',
-      description: 'Of the run: the same key with the same body gives the same run, with another body 422.',
-    },
-  },
-} as const;
 
 const CANCEL = {
   type: 'object',
@@ -59,7 +46,7 @@ function addCreate(app: FastifyInstance, context: RouteContext): void {
       tags: ['runs'],
       operationId: 'createRun',
       summary: 'Start a run, or find the one of the key',
-      headers: KEY,
+      headers: IDEMPOTENCY_KEY,
       body: { $ref: 'CreateRun#' },
       ...answers({ 200: json('CreatedRun', 'The run of this key.'), 201: json('CreatedRun', 'A new run.') }),
     },
@@ -152,13 +139,13 @@ function addToken(app: FastifyInstance, { services, recorder }: RouteContext): v
 }
 
 /** Whoever holds the token of a run may do with this one run what its creator may, and nothing else. */
-function withoutRunToken(request: FastifyRequest): Caller {
+export function withoutRunToken(request: FastifyRequest): Caller {
   const caller = callerOf(request);
   if (caller.runId === undefined) return caller;
   throw new Problem('token-scope', 'The token is for one run, and this is not about that run');
 }
 
-function keyOf({ headers }: FastifyRequest): string {
+export function keyOf({ headers }: FastifyRequest): string {
   const key = headers['idempotency-key'];
   if (typeof key === 'string') return key;
   throw new Problem(

@@ -9,7 +9,7 @@ type Migration = (database: Kysely<Tables>) => Promise<void>;
  * The way from an empty file to today's tables, in order; a version is the place in this list, from 1. What is here has been
  * applied somewhere and is never changed: a change of the tables is a further entry.
  */
-export const MIGRATIONS: readonly Migration[] = [firstTables, auditIndexMigration];
+export const MIGRATIONS: readonly Migration[] = [firstTables, auditIndexMigration, stockWorkerTable];
 
 /** The version that this program works with. */
 export const STORE_VERSION = MIGRATIONS.length;
@@ -62,6 +62,18 @@ async function firstTables(database: Kysely<Tables>): Promise<void> {
       issuer text not null, token_id text not null, fingerprint text not null, expires_at integer not null,
       primary key (issuer, token_id))`,
     sql`create index used_tokens_by_expiry on used_tokens (expires_at)`,
+  ];
+  for (const statement of statements) await statement.execute(database);
+}
+
+async function stockWorkerTable(database: Kysely<Tables>): Promise<void> {
+  const statements = [
+    sql`create table stock_workers (
+      id text primary key, scope text not null, key text not null, fingerprint text not null,
+      specification_json text not null, identity_json text, created_at integer not null, expires_at integer not null,
+      ended_at integer, end_reason text, recorded integer not null)`,
+    sql`create unique index stock_workers_by_key on stock_workers (scope, key)`,
+    sql`create index stock_workers_by_end on stock_workers (ended_at)`,
   ];
   for (const statement of statements) await statement.execute(database);
 }

@@ -57,6 +57,23 @@ export interface UsedTokenTable {
   expires_at: number;
 }
 
+/** A Luigi worker elsewhere that somebody registered. It lives until `ended_at` is set or `expires_at` is over. */
+export interface StockWorkerTable {
+  id: string;
+  scope: string;
+  key: string;
+  fingerprint: string;
+  specification_json: string;
+  /** The verified token's claims, to decide again; empty after the end. */
+  identity_json: string | null;
+  created_at: number;
+  expires_at: number;
+  ended_at: number | null;
+  end_reason: string | null;
+  /** Whether its end is in the audit: 0 or 1. */
+  recorded: number;
+}
+
 export interface MigrationTable {
   version: number;
   applied_at: number;
@@ -66,9 +83,11 @@ export interface Tables extends AuditIndexTables {
   runs: RunTable;
   run_events: RunEventTable;
   used_tokens: UsedTokenTable;
+  stock_workers: StockWorkerTable;
   migrations: MigrationTable;
 }
 
 export type RunRow = Selectable<RunTable>;
 export type NewRunRow = Insertable<RunTable>;
+export type StockWorkerRow = Selectable<StockWorkerTable>;
 export type RunChange = Updateable<RunTable>;
