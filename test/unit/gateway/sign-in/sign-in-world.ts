@@ -1,4 +1,5 @@
 import { parseSetCookie } from 'cookie';
+import type { NetworkSettings } from '#core/network.ts';
 import type { AuditEvent } from '#gateway/audit/audit-log.ts';
 import { refuseCredentials } from '#gateway/audit/redaction-guard.ts';
 import type { SignInConfig } from '#gateway/config/gateway-config.ts';
@@ -20,6 +21,7 @@ export const FROM_PROVIDER = { ...NAVIGATION, 'sec-fetch-site': 'cross-site' };
 export interface WorldOptions {
   readonly config?: Partial<SignInConfig>;
   readonly publicUrl?: string | undefined;
+  readonly network?: NetworkSettings;
 }
 
 /** Signing in with everything that the product has, a clock of the test and a policy that knows who has `team: data`. */
@@ -48,7 +50,7 @@ export class SignInWorld {
         ...options.config,
       },
       publicUrl: 'publicUrl' in options ? options.publicUrl : PUBLIC_URL,
-      http: createHttp({ skipVerification: false }),
+      http: createHttp(options.network ?? { skipVerification: false }),
       clock: this.clock,
       audit: {
         append: async (event) => {
