@@ -1,3 +1,4 @@
+import type { JsonValue } from '#core/json.ts';
 import type { LuigidPermission } from '../policy/luigid-access.ts';
 import type { Worker } from '../workers/worker.ts';
 
@@ -11,8 +12,21 @@ export type LuigidCaller =
       /** `report`: what would be refused passes and is recorded. */
       readonly mode: 'report' | 'enforce';
       readonly policy: string;
+      readonly binding?: string | undefined;
     }
   /** Signed in with a browser. */
-  | { readonly kind: 'person'; readonly name: string; readonly permission: LuigidPermission }
+  | {
+      readonly kind: 'person';
+      /** `<iss> <sub>` */
+      readonly id: string;
+      /** For the audit. */
+      readonly facts: Readonly<Record<string, JsonValue>>;
+      readonly permission: LuigidPermission;
+    }
   /** Brings nothing; only while a binding of the issuer `anonymous` reports. */
-  | { readonly kind: 'anonymous'; readonly address: string; readonly permission: LuigidPermission };
+  | {
+      readonly kind: 'anonymous';
+      readonly address: string;
+      readonly permission: LuigidPermission;
+      readonly binding: string;
+    };

@@ -1,0 +1,50 @@
+import type { IncomingMessage } from 'node:http';
+import { Problem } from '../app/problem.ts';
+import type { LuigidMethod } from './luigid-methods.ts';
+
+/** Headers that say where a request of a browser comes from; each stands once and under this name. */
+const OF_BROWSERS = new Set(['origin', 'sec-fetch-site', 'x-requested-with']);
+
+/**
+ * Refuses what another site made somebody's browser send: that browser brings the cookie, or the address, by itself. What
+ * changes something needs a header that no form and no link of another site can have.
+ *
+ * @throws {Problem} `luigid-denied` (`cross-site`), `header-ambiguous`
+ */
+export function checkCookieRequest(
+  { headers, rawHeaders }: Pick<IncomingMessage, 'headers' | 'rawHeaders'>,
+  publicUrl: string | undefined,
+  { kind }: Pick<LuigidMethod, 'kind'>,
+): void {
+  checkOnce(rawHeaders);
+  const { origin, host } = headers;
+  const site = headers['sec-fetch-site'];
+  if (site !== undefined && site !== 'same-origin') throw crossSite();
+  if (origin !== undefined && !isOwn(origin, host, publicUrl)) throw crossSite();
+  const changes = kind === 'operate' || kind === 'admin';
+  if (changes && headers['x-requested-with'] !== 'XMLHttpRequest') throw crossSite();
+}
+
+function isOwn(origin: string, host: string | undefined, publicUrl: string | undefined): boolean {
+  const url = URL.parse(origin);
+  if (url === null || url.origin !== origin) return false;
+  return url.host === host || origin === URL.parse(publicUrl ?? '')?.origin;
+}
+
+function checkOnce(rawHeaders: readonly string[]): void {
+  const seen = new Set<string>();
+  for (let i = 0; i < rawHeaders.length; i += 2) {
+    const written = (rawHeaders[i] as string).toLowerCase();
+    const name = written.replaceAll('_', '-');
+    if (!OF_BROWSERS.has(name)) continue;
+    if (name !== written || seen.has(name))
+      throw new Problem('header-ambiguous', `The header ${name} stands more than once, or under another name`);
+    seen.add(name);
+  }
+}
+
+function crossSite(): Problem {
+  return new Problem('luigid-denied', 'The request does not come from a page of this gateway', {
+    reason: 'cross-site',
+  });
+}

@@ -1,0 +1,185 @@
+import type { JsonValue } from '#core/json.ts';
+import { Problem } from '../app/problem.ts';
+import { readAccessGate } from '../audit/read-access-gate.ts';
+import { isInNamespaces, type LuigidPermission, type Namespaces } from '../policy/luigid-access.ts';
+import type { AnswerView } from './answer-view.ts';
+import { type CallRules, type Denial, denialOf, ownerOf } from './authorize-call.ts';
+import type { CallFacts, CallRecorder } from './call-recorder.ts';
+import { canonicalRead } from './canonical-read.ts';
+import { filterAnswer } from './filter-answer.ts';
+import type { LuigidCall } from './luigid-call.ts';
+import type { LuigidCaller } from './luigid-caller.ts';
+import { LuigidReaders } from './luigid-readers.ts';
+import type { LuigidUpstream } from './luigid-upstream.ts';
+import { workerAnswer } from './worker-answer.ts';
+
+export interface CallCollaborators {
+  readonly upstream: LuigidUpstream;
+  readonly readers: LuigidReaders;
+  readonly recorder: CallRecorder;
+  readonly rules: CallRules;
+  readonly now: () => number;
+}
+
+export interface CallAnswer {
+  readonly body: Buffer | string;
+  /** Whole seconds since luigid said it; absent: now. */
+  readonly age?: number | undefined;
+}
+
+const NOTHING = '{"response": null}';
+
+/** Makes calls that were read for callers who are known: authorises, asks luigid, and shows what this caller may see. */
+export class LuigidCalls {
+  readonly #with: CallCollaborators;
+  readonly #reads: ReturnType<typeof readAccessGate>;
+
+  constructor(collaborators: CallCollaborators) {
+    this.#with = collaborators;
+    this.#reads = readAccessGate(collaborators);
+  }
+
+  /** @throws {Problem} `luigid-denied`, `luigid-unavailable`, `overloaded` @throws {PlumblineError} `ERR_AUDIT_UNAVAILABLE` */
+  async answer(call: LuigidCall, caller: LuigidCaller, requestId: string): Promise<CallAnswer> {
+    const denial = denialOf(call, caller, this.#with.rules);
+    if (denial !== undefined) await this.#denied(denial, call, caller);
+    const { kind } = call.method;
+    if (kind === 'worker') return this.#work(call, caller);
+    return kind === 'read' ? this.#read(call, caller, requestId) : this.#change(call, caller, requestId);
+  }
+
+  /** Records it; returns when the call may pass all the same. */
+  async #denied({ reason, namespace, always }: Denial, { method, arguments: given }: LuigidCall, caller: LuigidCaller) {
+    const passes = !always && reports(caller);
+    const data = { ...factsOf(caller), method: method.name, namespace, reason, allowed: passes };
+    const worker = caller.kind === 'anonymous' ? { worker: given['worker'] } : {};
+    const facts: CallFacts = {
+      type: 'dev.plumbline.luigid.refused',
+      subject: subjectOf(caller),
+      data: { ...data, ...worker },
+    };
+    if (passes) return this.#with.recorder.recorded(facts);
+    this.#with.recorder.noted(facts);
+    throw new Problem('luigid-denied', DETAILS[reason] ?? 'The policy does not allow this call', { reason });
+  }
+
+  async #work(call: LuigidCall, caller: LuigidCaller): Promise<CallAnswer> {
+    const { upstream, rules } = this.#with;
+    const answer = await upstream.call(this.#opened(call, caller));
+    if (caller.kind !== 'worker') return encoded(workerAnswer(call.method.name, answer, 'all', (id) => id).answer);
+    const { id } = caller.worker;
+    const sealed = (batch: string) => rules.batches.seal(id, batch);
+    const own = workerAnswer(call.method.name, answer, caller.namespaces, sealed);
+    if (own.foreign !== undefined)
+      await this.#denied({ reason: 'foreign-work', namespace: own.foreign, always: false }, call, caller);
+    if (caller.mode === 'enforce' || answer === null) return encoded(own.answer);
+    return encoded(workerAnswer(call.method.name, answer, 'all', sealed).answer);
+  }
+
+  /** With luigid's own id of the batch. */
+  #opened(call: LuigidCall, caller: LuigidCaller): LuigidCall {
+    const batch = call.arguments['batch_id'];
+    if (caller.kind !== 'worker' || typeof batch !== 'string') return call;
+    const opened = this.#with.rules.batches.open(caller.worker.id, batch);
+    return opened === undefined ? call : { ...call, arguments: { ...call.arguments, batch_id: opened } };
+  }
+
+  async #read(call: LuigidCall, caller: LuigidCaller, requestId: string): Promise<CallAnswer> {
+    const { upstream, readers } = this.#with;
+    const view = this.#viewOf(call, caller);
+    if (caller.kind === 'person') await this.#recordRead(caller, requestId);
+    const shown = (answer: JsonValue) => filterAnswer(call.method.name, answer, view, call.arguments);
+    // A worker waits for the answer of its own task, and luigid gives those at once.
+    if (caller.kind === 'worker' && !call.method.costly) return encoded(shown(await upstream.call(call)));
+    const reading = await readers.read(canonicalRead(call));
+    const { limit = true, max_shown_tasks: most = null } = call.arguments;
+    const who = JSON.stringify([view.namespaces, view.forPages, view.hiddenParameters, limit, most]);
+    const body = LuigidReaders.view(reading, who, () => Buffer.from(encoded(shown(reading.answer)).body));
+    return { body, age: Math.floor(readers.ageOf(reading)) };
+  }
+
+  #viewOf(call: LuigidCall, caller: LuigidCaller): AnswerView {
+    const { rules } = this.#with;
+    const namespacesOfWorker = (id: string) => {
+      const owner = ownerOf(id, rules);
+      return owner && rules.namespacesOf(owner.role);
+    };
+    if (caller.kind === 'worker') {
+      const namespaces: Namespaces = caller.mode === 'report' ? 'all' : caller.namespaces;
+      return { namespaces, hiddenParameters: true, forPages: false, namespacesOfWorker };
+    }
+    const { read, operate } = caller.permission;
+    const task = call.arguments['task_id'];
+    const hiddenParameters = typeof task === 'string' && isInNamespaces(task, operate);
+    return { namespaces: read, hiddenParameters, forPages: true, namespacesOfWorker };
+  }
+
+  /** One record for a person and a minute. */
+  async #recordRead(caller: Extract<LuigidCaller, { kind: 'person' }>, requestId: string): Promise<void> {
+    if (!this.#reads.isDue(caller.id, 'luigid')) return;
+    const data = { ...factsOf(caller), requestId, route: 'GET /luigid/api' };
+    try {
+      await this.#with.recorder.append({ type: 'dev.plumbline.read.access', data });
+    } catch (error) {
+      this.#reads.forget(caller.id, 'luigid');
+      throw error;
+    }
+  }
+
+  async #change(call: LuigidCall, caller: LuigidCaller, requestId: string): Promise<CallAnswer> {
+    const { upstream, readers, recorder } = this.#with;
+    const view = this.#viewOf(call, caller);
+    const shown = (answer: JsonValue) => encoded(filterAnswer(call.method.name, answer, view, call.arguments));
+    if (call.method.name === 'get_scheduler_message_response') return shown(await upstream.call(call));
+    const { task_id: taskId, task, worker, resource } = call.arguments;
+    const what = { method: call.method.name, taskId: taskId ?? task, target: worker, resource };
+    const data = { ...factsOf(caller), ...what, requestId };
+    await recorder.append({ type: 'dev.plumbline.luigid.change.intent', data });
+    const outcome = (result: string, errorCode?: string) =>
+      recorder.append({ type: 'dev.plumbline.luigid.change.outcome', data: { ...data, result, errorCode } });
+    try {
+      const answer = shown(await upstream.call(call));
+      await outcome('ok');
+      return answer;
+    } catch (error) {
+      // Whether luigid has done it is not known.
+      if (error instanceof Problem) await outcome('failed', error.code);
+      throw error;
+    } finally {
+      readers.expire();
+    }
+  }
+}
+
+const DETAILS: Readonly<Record<string, string>> = {
+  method: 'This caller may not call this method of luigid',
+  worker: "The worker's id is not this caller's",
+  assistant: 'Assistants, which take tasks of everybody, do not work through this gateway',
+  namespace: 'The call names a task of a namespace that is not this caller’s',
+  family: "The task's id is not one of its family",
+  batch: 'The batch is not one that this worker was given',
+  'foreign-work': 'luigid would give this worker a task of a namespace that is not its own',
+  'no-credential': 'The call brings no credential',
+};
+
+function reports(caller: LuigidCaller): boolean {
+  return caller.kind === 'anonymous' || (caller.kind === 'worker' && caller.mode === 'report');
+}
+
+function subjectOf(caller: LuigidCaller): string | undefined {
+  return caller.kind === 'worker' ? caller.worker.runId : undefined;
+}
+
+function factsOf(caller: LuigidCaller): Record<string, JsonValue | undefined> {
+  if (caller.kind === 'worker') {
+    const { worker, mode, policy, binding } = caller;
+    return { worker: worker.id, role: worker.role, mode, policy, binding };
+  }
+  const { policy, rules }: LuigidPermission = caller.permission;
+  if (caller.kind === 'person') return { caller: caller.facts, policy, rules };
+  return { address: caller.address, binding: caller.binding, mode: 'report', policy };
+}
+
+function encoded(answer: JsonValue): CallAnswer {
+  return { body: answer === null ? NOTHING : `{"response": ${JSON.stringify(answer)}}` };
+}

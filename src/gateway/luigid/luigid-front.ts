@@ -1,0 +1,244 @@
+import { randomUUID } from 'node:crypto';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Clock } from '#core/clock.ts';
+import type { Entrance, Front } from '../app/front.ts';
+import type { GatewayMetrics } from '../app/gateway-metrics.ts';
+import { asProblem, Problem } from '../app/problem.ts';
+import type { Readiness } from '../app/readiness.ts';
+import { checkServing } from '../app/request-guard.ts';
+import { checkRequestHead } from '../app/request-headers.ts';
+import { trustedPeers } from '../app/trusted-peers.ts';
+import type { AuditLog } from '../audit/audit-log.ts';
+import type { WorkerTokens } from '../auth/worker-tokens.ts';
+import type { LuigidSettings } from '../config/gateway-config.ts';
+import type { Policy } from '../policy/policy.ts';
+import type { OpenSignIn } from '../sign-in/open-sign-in.ts';
+import { isSignInPath } from '../sign-in/sign-in-paths.ts';
+import type { Workers } from '../workers/worker.ts';
+import { AttemptsPerAddress } from './attempts-per-address.ts';
+import { batchSeal } from './batch-seal.ts';
+import { CallRecorder } from './call-recorder.ts';
+import { clientAddress } from './client-address.ts';
+import { checkCookieRequest } from './cookie-request.ts';
+import { answerCall, answerFirstPage, answerPage, answerProblem, answerSignIn } from './front-answers.ts';
+import { type CallerSources, identifyCaller, type Unidentified } from './identify-caller.ts';
+import { readCall } from './luigid-call.ts';
+import type { LuigidCaller } from './luigid-caller.ts';
+import { LuigidCalls } from './luigid-calls.ts';
+import { LUIGID_METHODS, type LuigidMethod } from './luigid-methods.ts';
+import { type LuigidPages, luigidPages, pagePath } from './luigid-pages.ts';
+import { LuigidReaders } from './luigid-readers.ts';
+import { type LuigidUpstream, luigidUpstream } from './luigid-upstream.ts';
+import { RequestForms } from './request-form.ts';
+
+/** What the front writes for the operator; nothing of a call but its method. */
+export interface FrontLog {
+  info(facts: object, message: string): void;
+  error(facts: object, message: string): void;
+}
+
+export interface LuigidFrontOptions {
+  readonly upstream: LuigidSettings['upstream'];
+  readonly workers: Workers;
+  readonly workerTokens: Pick<WorkerTokens, 'issue' | 'verify' | 'isSchedulerPassword'>;
+  /** The policy that is in force now. */
+  readonly policy: () => Pick<Policy, 'anonymous' | 'namespacesOf'>;
+  /** Absent: nobody can sign in. */
+  readonly signIn?: Pick<OpenSignIn, 'visitors' | 'address'> | undefined;
+  readonly audit: Pick<AuditLog, 'append'>;
+  readonly clock: Pick<Clock, 'now'>;
+  readonly log: FrontLog;
+  readonly metrics: Pick<GatewayMetrics, 'request' | 'refused'>;
+  readonly readiness: Readiness;
+  /** Credentials come through these only, and what they say of where a request comes from is believed. */
+  readonly trustedProxies?: readonly string[] | undefined;
+  /** Where people find the gateway. */
+  readonly publicUrl?: string | undefined;
+  readonly timeouts: { readonly requestMs: number };
+}
+
+/** Requests without a good credential that an address may send in a minute before it is answered no more than a number. */
+const MAX_ATTEMPTS = 300;
+const API = '/luigid/api/';
+
+/** The way to luigid: `/luigid/api/<method>` for workers and pages, `/luigid/static/visualiser/…` for people. */
+export function openLuigidFront(options: LuigidFrontOptions): Front {
+  return new LuigidFront(options);
+}
+
+/** One request on its way. */
+interface Exchange {
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  readonly entrance: Entrance;
+  readonly id: string;
+  readonly path: string;
+  readonly query: string | undefined;
+}
+
+class LuigidFront implements Front {
+  readonly #options: LuigidFrontOptions;
+  readonly #sources: CallerSources;
+  readonly #upstream: LuigidUpstream;
+  readonly #readers: LuigidReaders;
+  readonly #recorder: CallRecorder;
+  readonly #calls: LuigidCalls;
+  readonly #pages: LuigidPages;
+  readonly #forms = new RequestForms();
+  readonly #attempts = new AttemptsPerAddress(MAX_ATTEMPTS);
+  readonly #trustsPeer: (address: string) => boolean;
+  readonly #open = new Set<Promise<void>>();
+
+  constructor(options: LuigidFrontOptions) {
+    const { workers, workerTokens: tokens, policy, signIn, clock, audit } = options;
+    this.#options = options;
+    this.#sources = { workers, tokens, policy, visitors: signIn?.visitors, clock };
+    this.#upstream = luigidUpstream(options.upstream);
+    this.#readers = new LuigidReaders({ upstream: this.#upstream });
+    this.#recorder = new CallRecorder(audit);
+    this.#pages = luigidPages(this.#upstream);
+    this.#trustsPeer = trustedPeers(options.trustedProxies);
+    const namespacesOf = (role: string) => policy().namespacesOf(role);
+    this.#calls = new LuigidCalls({
+      upstream: this.#upstream,
+      readers: this.#readers,
+      recorder: this.#recorder,
+      rules: { workers, namespacesOf, batches: batchSeal(tokens) },
+      now: () => clock.now(),
+    });
+  }
+
+  handles({ url = '' }: IncomingMessage): boolean {
+    if (!url.startsWith('/luigid')) return false;
+    return (url.length === 7 || url[7] === '/' || url[7] === '?') && !isSignInPath(url);
+  }
+
+  handle(request: IncomingMessage, response: ServerResponse, entrance: Entrance): void {
+    const { url = '' } = request;
+    const mark = url.indexOf('?');
+    const path = mark === -1 ? url : url.slice(0, mark);
+    const exchange = {
+      request,
+      response,
+      entrance,
+      id: randomUUID(),
+      path,
+      query: mark === -1 ? undefined : url.slice(mark + 1),
+    };
+    const began = performance.now();
+    const done = this.#answer(exchange)
+      .catch((thrown: unknown) => this.#refuse(exchange, asProblem(thrown)))
+      .then(() => this.#measure(exchange, began));
+    this.#open.add(done);
+    void done.finally(() => this.#open.delete(done));
+  }
+
+  async close(): Promise<void> {
+    this.#readers.close();
+    await Promise.allSettled(this.#open);
+    await this.#recorder.close();
+    await this.#upstream.close();
+  }
+
+  async #answer(exchange: Exchange): Promise<void> {
+    const { request, entrance, path } = exchange;
+    checkRequestHead(request);
+    if (request.headers.upgrade !== undefined)
+      throw new Problem('request-malformed', 'There is nothing here to upgrade to');
+    checkServing(this.#options);
+    if (entrance === 'listener' && !this.#trustsPeer(request.socket.remoteAddress ?? ''))
+      throw new Problem('proxy-bypassed', 'Credentials are accepted only through the proxy of this gateway');
+    const address = entrance === 'socket' ? '' : this.#addressOf(request);
+    const caller = identifyCaller(request, entrance, address, this.#sources);
+    if (caller.kind === 'refused') return this.#turnAway(exchange, caller, address);
+    if (path.startsWith(API)) return this.#answerCall(exchange, caller);
+    await this.#answerPage(exchange, caller);
+  }
+
+  #addressOf(request: IncomingMessage): string {
+    const { trustedProxies = [] } = this.#options;
+    return clientAddress(request, trustedProxies.length > 0 ? this.#trustsPeer : undefined);
+  }
+
+  async #turnAway(exchange: Exchange, who: Unidentified, address: string): Promise<void> {
+    const { problem, workerId } = who;
+    if (exchange.entrance === 'listener' && this.#attempts.add(address, this.#options.clock.now())) {
+      const headers = { 'retry-after': '60', connection: 'close' };
+      throw new Problem('rate-limited', 'There are too many requests of this address without a good credential', {
+        headers,
+      });
+    }
+    const { signIn } = this.#options;
+    if (signIn && answerSignIn(exchange.request, exchange.response, exchange.id, problem, signIn.address())) return;
+    if (who.badCredential || problem.code === 'luigid-denied') {
+      const type = who.badCredential ? 'dev.plumbline.token.refused' : 'dev.plumbline.luigid.refused';
+      const data = {
+        errorCode: problem.code,
+        reason: problem.facts.reason,
+        worker: workerId,
+        address: address || undefined,
+        route: 'luigid',
+      };
+      this.#recorder.noted({ type, data });
+    }
+    throw problem;
+  }
+
+  async #answerCall(exchange: Exchange, caller: LuigidCaller): Promise<void> {
+    const method = LUIGID_METHODS.get(exchange.path.slice(API.length));
+    if (method === undefined) throw new Problem('not-found', 'luigid has no such method, or none that may be called');
+    if (caller.kind !== 'worker') checkCookieRequest(exchange.request, this.#options.publicUrl, method);
+    const call = readCall(method, await this.#formOf(exchange, caller, method));
+    answerCall(exchange.response, exchange.id, await this.#calls.answer(call, caller, exchange.id));
+  }
+
+  /** A form; for pages the query, as luigid's own pages write it. */
+  async #formOf({ request, query }: Exchange, caller: LuigidCaller, { kind }: LuigidMethod): Promise<string> {
+    if (request.method === 'POST') {
+      if (query !== undefined) throw invalid('A call has its data in the form, and no query');
+      return this.#forms.read(request, this.#options.timeouts.requestMs);
+    }
+    if (request.method !== 'GET' || caller.kind === 'worker' || kind === 'worker')
+      throw invalid('This call is a POST with one form field data');
+    const { 'content-length': length, 'transfer-encoding': coding } = request.headers;
+    if ((length !== undefined && length !== '0') || coding !== undefined) throw invalid('A GET has no body');
+    return query ?? 'data=';
+  }
+
+  async #answerPage(exchange: Exchange, caller: LuigidCaller): Promise<void> {
+    const { request, response, path, query } = exchange;
+    if (caller.kind === 'worker') throw new Problem('luigid-denied', 'Pages are for people', { reason: 'method' });
+    if (request.method !== 'GET' && request.method !== 'HEAD')
+      throw new Problem('method-not-allowed', 'Pages are read', { headers: { allow: 'GET, HEAD' } });
+    if (path === '/luigid' || path === '/luigid/') return answerFirstPage(response, path);
+    const file = query === undefined ? pagePath(path) : undefined;
+    const page = file === undefined ? undefined : await this.#pages.page(file);
+    if (page === undefined) throw new Problem('not-found', 'There is no such page of luigid here');
+    answerPage(request, response, exchange.id, page);
+  }
+
+  #refuse({ request, response, id }: Exchange, problem: Problem): void {
+    const { log, metrics } = this.#options;
+    const { code, status, facts } = problem;
+    metrics.refused(code, facts.reason);
+    if (status >= 500)
+      log.error({ requestId: id, code, reason: facts.reason, cause: wordsOf(facts.cause) }, 'call to luigid failed');
+    else log.info({ requestId: id, code, reason: facts.reason }, 'call to luigid refused');
+    answerProblem(request, response, id, problem);
+  }
+
+  #measure({ request, response, path }: Exchange, began: number): void {
+    const isCall = LUIGID_METHODS.has(path.slice(API.length)) && path.startsWith(API);
+    const route = isCall ? path : '/luigid';
+    const method = request.method === 'GET' || request.method === 'POST' ? request.method : 'other';
+    this.#options.metrics.request(route, method, response.statusCode, (performance.now() - began) / 1_000);
+  }
+}
+
+function wordsOf(cause: unknown): string | undefined {
+  return cause instanceof Error ? (cause.stack ?? cause.message) : undefined;
+}
+
+function invalid(detail: string): Problem {
+  return new Problem('luigid-call-invalid', detail, { reason: 'form' });
+}

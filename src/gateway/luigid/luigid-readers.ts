@@ -1,0 +1,186 @@
+import type { JsonValue } from '#core/json.ts';
+import { Problem } from '../app/problem.ts';
+import { encodeCall, type LuigidCall } from './luigid-call.ts';
+import type { LuigidUpstream } from './luigid-upstream.ts';
+
+/** What luigid said, and what was made of it for those who may see a part. */
+export interface Reading {
+  readonly answer: JsonValue;
+  /** Milliseconds of a clock that only goes forward. */
+  readonly at: number;
+  /** Encoded answers by who may see what; filled by whoever asks. */
+  readonly views: Map<string, Buffer>;
+}
+
+export interface ReadersOptions {
+  readonly upstream: Pick<LuigidUpstream, 'call'>;
+  /** Milliseconds that only go forward. */
+  readonly now?: (() => number) | undefined;
+  /** Part of luigid's time that reading may take in the long run. */
+  readonly share?: number | undefined;
+}
+
+interface Entry {
+  readonly call: LuigidCall;
+  readonly key: string;
+  reading?: Reading | undefined;
+  /** Nobody changed luigid since; else it is read again before it is shown. */
+  current: boolean;
+  next?: Promise<Reading> | undefined;
+}
+
+const SHARE = 0.05;
+/** So much may be read at once after a time of rest: a page of luigid is a dozen calls. */
+const BURST_MS = 3_000;
+const FRESH_MS = 1_000;
+/** Older than this is never shown. */
+const STALE_MS = 120_000;
+/** Who finds something stale waits so long for what is fresh. */
+const PATIENCE_MS = 750;
+const LONGEST_WAIT_MS = 20_000;
+const MAX_ENTRIES = 64;
+const MAX_WAITING = 32;
+const MAX_VIEWS = 16;
+
+/**
+ * Reads luigid for everybody who looks at it: equal calls are one, one at a time, and no more of luigid's time than its share,
+ * so that workers wait for no more than one reading whatever the number of people.
+ */
+export class LuigidReaders {
+  readonly #upstream: Pick<LuigidUpstream, 'call'>;
+  readonly #now: () => number;
+  readonly #share: number;
+  /** In the order of their last use. */
+  readonly #entries = new Map<string, Entry>();
+  readonly #closed = new AbortController();
+  #last: Promise<unknown> = Promise.resolve();
+  #waiting = 0;
+  /** Milliseconds of luigid's time that may be used now; negative after a reading that took more. */
+  #credit = BURST_MS;
+  #creditAt: number;
+
+  constructor({ upstream, now = () => performance.now(), share = SHARE }: ReadersOptions) {
+    this.#upstream = upstream;
+    this.#now = now;
+    this.#share = share;
+    this.#creditAt = now();
+  }
+
+  /**
+   * What luigid says, at most a second old; while it is read anew, what it said before, at most two minutes old.
+   * @throws {Problem} `luigid-unavailable`; `overloaded` when too much else is to be read first
+   */
+  async read(call: LuigidCall): Promise<Reading> {
+    const entry = this.#entryOf(call);
+    const { reading, current } = entry;
+    const age = reading === undefined ? Number.POSITIVE_INFINITY : this.#now() - reading.at;
+    if (reading !== undefined && current && age < FRESH_MS) return reading;
+    const next = this.#refresh(entry);
+    if (reading === undefined || !current || age > STALE_MS) return within(next, LONGEST_WAIT_MS, overloaded);
+    return within(next, PATIENCE_MS, () => reading);
+  }
+
+  /** Seconds since luigid said it. */
+  ageOf({ at }: Reading): number {
+    return Math.max(0, (this.#now() - at) / 1_000);
+  }
+
+  /** An encoded answer for those who see the same; it is made once. */
+  static view({ views }: Reading, who: string, make: () => Buffer): Buffer {
+    const known = views.get(who);
+    if (known !== undefined) return known;
+    const made = make();
+    if (views.size >= MAX_VIEWS) views.clear();
+    views.set(who, made);
+    return made;
+  }
+
+  /** Somebody changed something: what was read before is not shown any more. */
+  expire(): void {
+    for (const entry of this.#entries.values()) entry.current = false;
+  }
+
+  close(): void {
+    this.#closed.abort();
+  }
+
+  #entryOf(call: LuigidCall): Entry {
+    const key = `${call.method.name} ${encodeCall(call)}`;
+    const entry = this.#entries.get(key) ?? { call, key, current: true };
+    this.#entries.delete(key);
+    this.#entries.set(key, entry);
+    for (const [oldest, { next }] of this.#entries) {
+      if (this.#entries.size <= MAX_ENTRIES) break;
+      if (next === undefined) this.#entries.delete(oldest);
+    }
+    return entry;
+  }
+
+  #refresh(entry: Entry): Promise<Reading> {
+    if (entry.next !== undefined) return entry.next;
+    if (this.#waiting >= MAX_WAITING) return Promise.reject(overloaded());
+    this.#waiting += 1;
+    entry.next = this.#last.then(() => this.#read(entry));
+    this.#last = entry.next.catch(() => undefined);
+    // Whoever waited may have gone: then nobody else would hear of it.
+    entry.next.catch(() => undefined);
+    return entry.next;
+  }
+
+  async #read(entry: Entry): Promise<Reading> {
+    try {
+      await this.#paced();
+      entry.current = true;
+      const began = this.#now();
+      try {
+        const answer = await this.#upstream.call(entry.call);
+        entry.reading = { answer, at: began, views: new Map() };
+        return entry.reading;
+      } finally {
+        this.#credit -= this.#now() - began;
+      }
+    } finally {
+      this.#waiting -= 1;
+      entry.next = undefined;
+    }
+  }
+
+  async #paced(): Promise<void> {
+    const now = this.#now();
+    this.#credit = Math.min(BURST_MS, this.#credit + (now - this.#creditAt) * this.#share);
+    this.#creditAt = now;
+    if (this.#closed.signal.aborted) throw overloaded();
+    if (this.#credit > 0) return;
+    await pause(-this.#credit / this.#share + 1, this.#closed.signal);
+    await this.#paced();
+  }
+}
+
+function pause(ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const done = () => {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', done);
+      resolve();
+    };
+    const timer = setTimeout(done, ms);
+    signal.addEventListener('abort', done, { once: true });
+  });
+}
+
+function within(next: Promise<Reading>, ms: number, otherwise: () => Reading | Problem): Promise<Reading> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => {
+      const instead = otherwise();
+      if (instead instanceof Problem) reject(instead);
+      else resolve(instead);
+    }, ms);
+    next.then(resolve, reject).finally(() => clearTimeout(timer));
+  });
+}
+
+function overloaded(): Problem {
+  return new Problem('overloaded', 'luigid is asked for too much else at the moment', {
+    headers: { 'retry-after': '5' },
+  });
+}
