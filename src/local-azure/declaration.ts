@@ -88,10 +88,36 @@ export interface VaultDeclaration {
   readonly name: string;
   readonly tenant?: string;
   readonly permissionModel?: 'role' | 'accessPolicy';
-  readonly accessPolicies?: readonly { readonly identity: string; readonly secrets: readonly ('get' | 'list')[] }[];
+  readonly accessPolicies?: readonly {
+    readonly identity: string;
+    readonly secrets?: readonly ('get' | 'list')[];
+    readonly keys?: readonly ('get' | 'list' | 'sign' | 'create' | 'update' | 'rotate')[];
+  }[];
   /** `deny`: the firewall does not know this machine's address. Default `allow`. */
   readonly firewall?: 'allow' | 'deny';
   readonly secrets?: Readonly<Record<string, SecretDeclaration>>;
+  readonly keys?: Readonly<Record<string, KeyDeclaration>>;
+}
+
+/** A key and its versions, which are made at the start. Clients with the right to it make more. */
+export interface KeyDeclaration {
+  /** Default `RSA`. */
+  readonly kind?: 'RSA' | 'RSA-HSM' | 'EC' | 'EC-HSM';
+  /** Default 2048. */
+  readonly size?: 2048 | 3072 | 4096;
+  readonly operations?: readonly string[];
+  /** Oldest first. Default: one. */
+  readonly versions?: readonly KeyVersionDeclaration[];
+}
+
+export interface KeyVersionDeclaration {
+  /** 32 hexadecimal digits. */
+  readonly version?: string;
+  readonly enabled?: boolean;
+  /** ISO 8601. */
+  readonly expires?: string;
+  readonly notBefore?: string;
+  readonly created?: string;
 }
 
 export type SecretDeclaration = string | SecretVersionDeclaration | SecretHistoryDeclaration;
@@ -119,10 +145,12 @@ export interface SecretHistoryDeclaration {
 
 export interface RoleAssignmentDeclaration {
   readonly identity: string;
-  readonly role: 'Key Vault Secrets User' | 'Key Vault Reader';
+  readonly role: 'Key Vault Secrets User' | 'Key Vault Reader' | 'Key Vault Crypto User' | 'Key Vault Crypto Officer';
   readonly vault: string;
   /** Narrows the assignment to one secret. */
   readonly secret?: string;
+  /** Narrows it to one key. */
+  readonly key?: string;
 }
 
 /** Seconds. */

@@ -5,6 +5,8 @@ import type { SigningKey } from './signing-key.ts';
 import { authorizeCaller, type VaultOperation } from './vault-authorization.ts';
 import { authenticateCaller, challenge } from './vault-caller.ts';
 import { badParameter, secretNotFound, VaultError } from './vault-error.ts';
+import { keyTarget } from './vault-key-target.ts';
+import { VaultKeys } from './vault-keys.ts';
 import type { Vault, VaultSecret, VaultSecretVersion } from './world.ts';
 
 const API_VERSION = /^(2016-10-01|7\.[0-6]|20\d\d-\d\d-\d\d)(-preview(\.\d+)?)?$/;
@@ -17,7 +19,8 @@ export interface KeyVaultOptions {
   readonly clock: Clock;
 }
 
-interface Target {
+/** What a request is for, and the answer to whoever may have it. */
+export interface Target {
   readonly operation: VaultOperation;
   readonly name?: string | undefined;
   readonly version?: string | undefined;
@@ -25,14 +28,16 @@ interface Target {
 }
 
 /**
- * One vault's secrets, read only: no role that it knows may write. An expired or not yet valid secret is readable, its
+ * One vault: its keys, and its secrets, read only, because no role that it knows may write one. An expired or not yet valid secret is readable, its
  * attributes say so ("About Azure Key Vault secrets", Date-time controlled operations).
  */
 export class KeyVault implements Service {
   readonly #options: KeyVaultOptions;
+  readonly #keys: VaultKeys;
 
   constructor(options: KeyVaultOptions) {
     this.#options = options;
+    this.#keys = new VaultKeys(options.vault, options.clock);
   }
 
   async handle(request: Incoming): Promise<Reply> {
@@ -77,10 +82,12 @@ export class KeyVault implements Service {
     return target.answer();
   }
 
-  #target({ method, url }: Incoming): Target {
+  #target(request: Incoming): Target {
+    const { method, url } = request;
     const [collection, name, version] = url.pathname.split('/').filter(Boolean).map(decodeURIComponent);
     if (name !== undefined && !SECRET_NAME.test(name))
       throw badParameter(`The request URI contains an invalid name: ${name}`);
+    if (collection === 'keys') return keyTarget(request, this.#keys, page);
     if (collection === 'secrets') return this.#secretTarget(method, url, name, version);
     if (collection === 'deletedsecrets' && method === 'GET' && name !== undefined)
       return { operation: 'get', name, answer: () => this.#deleted(name) };

@@ -1,8 +1,15 @@
 import { CLOUDS } from './clouds.ts';
-import type { AzureDeclaration, SecretDeclaration, SecretVersionDeclaration, VaultDeclaration } from './declaration.ts';
+import type {
+  AzureDeclaration,
+  KeyDeclaration,
+  KeyVersionDeclaration,
+  SecretDeclaration,
+  SecretVersionDeclaration,
+  VaultDeclaration,
+} from './declaration.ts';
 import { derivedGuid } from './derived-guid.ts';
 import type { Resolver } from './resolve-world.ts';
-import type { Vault, VaultSecret, VaultSecretVersion } from './world.ts';
+import type { Vault, VaultKey, VaultKeyVersion, VaultSecret, VaultSecretVersion } from './world.ts';
 
 const DEFAULT_CREATED = '2026-01-01T00:00:00Z';
 
@@ -25,9 +32,10 @@ function resolveVault(declared: VaultDeclaration, declaration: AzureDeclaration,
     host: `${declared.name}.${CLOUDS[tenant.cloud].vaultSuffix}`.toLowerCase(),
     tenant,
     permissionModel: declared.permissionModel ?? 'role',
-    accessPolicies: (declared.accessPolicies ?? []).map(({ identity, secrets }) => ({
+    accessPolicies: (declared.accessPolicies ?? []).map(({ identity, secrets = [], keys = [] }) => ({
       identity: resolver.identity(identity, where),
       secrets,
+      keys,
     })),
     roleAssignments: roles.map((role) => ({ ...role, identity: resolver.identity(role.identity, '/roleAssignments') })),
     behindFirewall: declared.firewall === 'deny',
@@ -35,6 +43,12 @@ function resolveVault(declared: VaultDeclaration, declaration: AzureDeclaration,
       Object.entries(declared.secrets ?? {}).map(([name, secret]) => [
         name.toLowerCase(),
         resolveSecret(declared.name, name, secret),
+      ]),
+    ),
+    keys: new Map(
+      Object.entries(declared.keys ?? {}).map(([name, key]) => [
+        name.toLowerCase(),
+        resolveKey(declared.name, name, key),
       ]),
     ),
   };
@@ -63,6 +77,30 @@ function resolveVersion(declared: SecretVersionDeclaration, words: readonly stri
     created: seconds(declared.created ?? DEFAULT_CREATED) ?? 0,
     contentType: declared.contentType,
     tags: declared.tags ?? {},
+  };
+}
+
+function resolveKey(vault: string, name: string, declared: KeyDeclaration): VaultKey {
+  const { kind = 'RSA', size = 2_048, versions = [{}] } = declared;
+  const operations = declared.operations ?? ['sign', 'verify'];
+  const own = { kind, size, operations, tags: {} };
+  return { name, versions: versions.map((version, i) => resolveKeyVersion(version, own, [vault, name, String(i)])) };
+}
+
+function resolveKeyVersion(
+  declared: KeyVersionDeclaration,
+  own: Pick<VaultKeyVersion, 'kind' | 'size' | 'operations' | 'tags'>,
+  words: readonly string[],
+): VaultKeyVersion {
+  const created = seconds(declared.created ?? DEFAULT_CREATED) ?? 0;
+  return {
+    ...own,
+    version: declared.version ?? derivedGuid('key', ...words).replaceAll('-', ''),
+    enabled: declared.enabled ?? true,
+    expires: seconds(declared.expires),
+    notBefore: seconds(declared.notBefore),
+    created,
+    updated: created,
   };
 }
 

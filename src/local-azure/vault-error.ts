@@ -31,3 +31,15 @@ export function secretNotFound(name: string): VaultError {
 export function badParameter(message: string): VaultError {
   return new VaultError(400, 'BadParameter', message);
 }
+
+export function keyNotFound(name: string): VaultError {
+  return new VaultError(
+    404,
+    'KeyNotFound',
+    `A key with (name/id) ${name} was not found in this key vault. If you recently deleted this key you may be able to recover it using the correct recovery command. For help resolving this issue, please see https://go.microsoft.com/fwlink/?linkid=2125182`,
+  );
+}
+
+export function keyForbidden(message: string, inner: string): VaultError {
+  return new VaultError(403, 'Forbidden', message, inner);
+}

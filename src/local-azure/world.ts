@@ -63,10 +63,15 @@ export interface Vault {
   readonly host: string;
   readonly tenant: Tenant;
   readonly permissionModel: 'role' | 'accessPolicy';
-  readonly accessPolicies: readonly { readonly identity: Identity; readonly secrets: readonly ('get' | 'list')[] }[];
+  readonly accessPolicies: readonly {
+    readonly identity: Identity;
+    readonly secrets: readonly string[];
+    readonly keys: readonly string[];
+  }[];
   readonly roleAssignments: readonly (Omit<RoleAssignmentDeclaration, 'identity'> & { readonly identity: Identity })[];
   readonly behindFirewall: boolean;
   readonly secrets: ReadonlyMap<string, VaultSecret>;
+  readonly keys: ReadonlyMap<string, VaultKey>;
 }
 
 export interface VaultSecret {
@@ -85,5 +90,27 @@ export interface VaultSecretVersion {
   readonly notBefore: number | undefined;
   readonly created: number;
   readonly contentType: string | undefined;
+  readonly tags: Readonly<Record<string, string>>;
+}
+
+export interface VaultKey {
+  readonly name: string;
+  /** Oldest first. */
+  readonly versions: readonly VaultKeyVersion[];
+}
+
+/** What is known of a key's version; its material is the vault's own. */
+export interface VaultKeyVersion {
+  readonly version: string;
+  readonly kind: 'RSA' | 'RSA-HSM' | 'EC' | 'EC-HSM';
+  /** Bits of an RSA key. */
+  readonly size: number;
+  readonly operations: readonly string[];
+  readonly enabled: boolean;
+  /** Seconds since the epoch. */
+  readonly expires: number | undefined;
+  readonly notBefore: number | undefined;
+  readonly created: number;
+  readonly updated: number;
   readonly tags: Readonly<Record<string, string>>;
 }
