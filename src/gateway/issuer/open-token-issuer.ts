@@ -9,6 +9,10 @@ import { signedToken } from './signed-token.ts';
 import type { RecordKey, SigningKeys } from './signing-keys.ts';
 import { type MachineTime, machineTime } from './steady-time.ts';
 import type { TokenIssuer } from './token-issuer.ts';
+import { vaultClient } from './vault-client.ts';
+import { VaultKeys } from './vault-keys.ts';
+
+type VaultSettings = Extract<IssuerConfig['keys'], { kind: 'azure-key-vault' }>;
 
 export interface TokenIssuerOptions {
   readonly config: IssuerConfig;
@@ -62,7 +66,7 @@ export function keyDirectory(stateDirectory: string): string {
 
 async function openKeys(options: TokenIssuerOptions): Promise<SigningKeys> {
   const { config, stateDirectory, clock, log, audited, machine = machineTime } = options;
-  if (config.keys.kind === 'azure-key-vault') throw new TypeError('not yet');
+  if (config.keys.kind === 'azure-key-vault') return openVaultKeys(options, config.keys);
   const { publishForMs, rotateEveryMs } = config.keys;
   return FileKeys.open({
     folder: keyFolder(keyDirectory(stateDirectory)),
@@ -72,4 +76,14 @@ async function openKeys(options: TokenIssuerOptions): Promise<SigningKeys> {
     machine,
     log,
   });
+}
+
+async function openVaultKeys(
+  { config, identity, http, ...collaborators }: TokenIssuerOptions,
+  { vault, key, publishForMs }: VaultSettings,
+): Promise<SigningKeys> {
+  const client = vaultClient({ vault, key, identity: identity(), http });
+  const keys = new VaultKeys({ ...collaborators, client, times: { publishForMs, lifetimeMs: config.lifetimeMs } });
+  await keys.open();
+  return keys;
 }
