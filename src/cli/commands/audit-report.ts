@@ -31,10 +31,11 @@ export const auditReport: Command = {
     limit: { value: 'ROWS', help: 'more are counted only; default 100000' },
     format: { value: 'FORMAT', help: FORMATS.join(', '), oneOf: FORMATS },
     json: { help: 'the same as --format json' },
+    'would-refuse': { help: 'a table of what enforcement would refuse, alone; says no when there is anything' },
   },
   async run(given, terminal) {
     const { reportAudit } = await import('#gateway/audit/report-audit.ts');
-    const { renderAuditReport } = await import('#gateway/audit/render-audit-report.ts');
+    const { renderAuditReport, renderWouldRefuse } = await import('#gateway/audit/render-audit-report.ts');
     const report = await reportAudit({
       directory: given.required('DIR'),
       from: instant(given, 'from') ?? 0,
@@ -43,11 +44,14 @@ export const auditReport: Command = {
       limit: limit(given.optional('limit')),
     });
     const format = given.flag('json') ? 'json' : ((given.optional('format') ?? 'table') as AuditReportFormat);
-    terminal.out(renderAuditReport(report, format).replace(/\n$/, ''));
+    const alone = given.flag('would-refuse') && format === 'table';
+    const text = alone ? renderWouldRefuse(report) : renderAuditReport(report, format);
+    terminal.out(text.replace(/\n$/, ''));
     if (report.omittedRows > 0) terminal.error(`${report.omittedRows} further rows are not shown; see --limit.`);
     if (report.unreadable > 0)
       terminal.error(`${report.unreadable} lines are no record; "plumbline audit verify" says which.`);
-    return EXIT.done;
+    const refusable = report.wouldRefuse.length + report.omittedWouldRefuse;
+    return given.flag('would-refuse') && refusable > 0 ? EXIT.refused : EXIT.done;
   },
 };
 

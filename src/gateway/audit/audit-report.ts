@@ -78,12 +78,38 @@ export interface AuditReportRow {
   readonly cancelledBy: readonly string[];
 }
 
+/** What passed only because a binding reports; equal ones together. Text is as it was recorded. */
+export interface WouldRefuseRow {
+  /** A run, a registered Luigi worker, the token of a task, a call to luigid. */
+  readonly what: 'run' | 'worker' | 'task' | 'luigid';
+  readonly binding?: string | undefined;
+  readonly role?: string | undefined;
+  /** Who asked. */
+  readonly issuer?: string | undefined;
+  readonly subject?: string | undefined;
+  /** Of calls that brought nothing: where they came from, and what the worker says of itself, `<user>@<host>`. */
+  readonly address?: string | undefined;
+  readonly worker?: string | undefined;
+  /** `<module>.<task>`, the family, or luigid's method. */
+  readonly call?: string | undefined;
+  readonly namespace?: string | undefined;
+  readonly reason: string;
+  /** Milliseconds since the epoch. */
+  readonly first: number;
+  readonly last: number;
+  readonly count: number;
+}
+
 export interface AuditReport {
   readonly from: number;
   readonly to: number;
   /** By time. */
   readonly rows: readonly AuditReportRow[];
   readonly omittedRows: number;
+  /** Most often first. */
+  readonly wouldRefuse: readonly WouldRefuseRow[];
+  /** Of what is in no row, because there were too many. */
+  readonly omittedWouldRefuse: number;
   /** Records that were read. */
   readonly records: number;
   /** Lines that are no record. A report verifies nothing: `verifyAudit` does. */

@@ -1,5 +1,5 @@
 import { neutralise, neutraliseJson } from '#core/neutralise.ts';
-import type { AuditReport, AuditReportFormat, AuditReportRow } from './audit-report.ts';
+import type { AuditReport, AuditReportFormat, AuditReportRow, WouldRefuseRow } from './audit-report.ts';
 
 /**
  * The report as text. What callers have put into a record can do nothing to the reader: control characters and text that turns
@@ -25,7 +25,9 @@ function printable(text: string): string {
 
 function renderJson(report: AuditReport): string {
   const rows = report.rows.map((row) => ({ ...row, at: time(row.at), endedAt: time(row.endedAt) }));
-  const json = JSON.stringify({ ...report, from: time(report.from), to: time(report.to), rows }, undefined, 2);
+  const wouldRefuse = report.wouldRefuse.map((row) => ({ ...row, first: time(row.first), last: time(row.last) }));
+  const period = { from: time(report.from), to: time(report.to) };
+  const json = JSON.stringify({ ...report, ...period, rows, wouldRefuse }, undefined, 2);
   // Line breaks are those of the layout: inside of texts they are escaped.
   return `${neutraliseJson(json.replace(UNPRINTABLE, (character) => (character === '\n' ? '\n' : escaped(character))))}\n`;
 }
@@ -95,8 +97,10 @@ const FORMULA = /((?:^|[;,|\uFFFD])["'\s\uFFFD]*)(?=[=+\-@\uFF0B\uFF0D\uFF1D\uFF
 
 const RAN: ReadonlySet<string> = new Set(['allowed', 'reported']);
 
-const TABLE: readonly (readonly [string, number, (row: AuditReportRow) => string | undefined])[] = [
-  ['TIME', 20, ({ at }) => time(at)?.replace(/\.\d+/, '')],
+type Columns<Row> = readonly (readonly [string, number, (row: Row) => string | undefined])[];
+
+const TABLE: Columns<AuditReportRow> = [
+  ['TIME', 20, ({ at }) => seconds(at)],
   ['DECISION', 8, ({ decision }) => decision],
   ['WHO', 36, ({ issuer, subject, actor }) => words(issuer, actor, subject)],
   ['ROLE', 16, ({ role }) => role],
@@ -109,20 +113,49 @@ const TABLE: readonly (readonly [string, number, (row: AuditReportRow) => string
   ['TOUCHED AND REASONS', 60, ({ secrets, outputs, reasons }) => [...reasons, ...secrets, ...outputs].join(', ')],
 ];
 
-function renderTable({ rows, omittedRows, unreadable }: AuditReport): string {
-  const cells = rows.map((row) => TABLE.map(([, width, of]) => cutTo(printable(of(row) ?? ''), width)));
-  const lines = [TABLE.map(([title]) => title), ...cells];
-  const widths = TABLE.map((_, column) => Math.max(...lines.map((line) => lengthOf(line[column]))));
-  const body = lines.map((line) =>
-    line.map((cell, i) => cell + ' '.repeat((widths[i] ?? 0) - lengthOf(cell))).join('  '),
-  );
+const WOULD_REFUSE: Columns<WouldRefuseRow> = [
+  ['COUNT', 9, ({ count }) => String(count)],
+  ['WHAT', 6, ({ what }) => what],
+  ['BINDING', 24, ({ binding }) => binding],
+  ['ROLE', 16, ({ role }) => role],
+  ['WHO', 44, ({ issuer, subject, worker, address }) => words(issuer, subject, worker, address)],
+  ['CALL', 32, ({ call }) => call],
+  ['NAMESPACE', 20, ({ namespace }) => namespace],
+  ['REASON', 40, ({ reason }) => reason],
+  ['FIRST', 20, ({ first }) => seconds(first)],
+  ['LAST', 20, ({ last }) => seconds(last)],
+];
+
+/** What passed only because a binding reports, as a table. */
+export function renderWouldRefuse({ wouldRefuse: rows, omittedWouldRefuse }: AuditReport): string {
+  const notes = omittedWouldRefuse > 0 ? [`${omittedWouldRefuse} more are left out; narrow the period.`] : [];
+  const none = rows.length + omittedWouldRefuse === 0;
+  const lines = none
+    ? ['Enforcement would refuse nothing of this.']
+    : ['What enforcement would refuse:', '', ...table(rows, WOULD_REFUSE), ...notes];
+  return lines.map(harmless).join('');
+}
+
+function renderTable(report: AuditReport): string {
+  const { rows, omittedRows, unreadable } = report;
   const notes = [
     ...(rows.length === 0 ? ['Nothing is on record for this period and these filters.'] : []),
     ...(omittedRows > 0 ? [`${omittedRows} more rows are left out; narrow the period or the filters.`] : []),
     ...(unreadable > 0 ? [`${unreadable} lines are no records: run plumbline audit verify.`] : []),
   ];
-  // The whole line, because a command may come together from two cells.
-  return [...body, ...notes].map((line) => `${neutralise(line.trimEnd())}\n`).join('');
+  return `${[...table(rows, TABLE), ...notes].map(harmless).join('')}\n${renderWouldRefuse(report)}`;
+}
+
+function table<Row>(rows: readonly Row[], columns: Columns<Row>): string[] {
+  const cells = rows.map((row) => columns.map(([, width, of]) => cutTo(printable(of(row) ?? ''), width)));
+  const lines = [columns.map(([title]) => title), ...cells];
+  const widths = columns.map((_, column) => Math.max(...lines.map((line) => lengthOf(line[column]))));
+  return lines.map((line) => line.map((cell, i) => cell + ' '.repeat((widths[i] ?? 0) - lengthOf(cell))).join('  '));
+}
+
+/** The whole line, because a command may come together from two cells. */
+function harmless(line: string): string {
+  return `${neutralise(line.trimEnd())}\n`;
 }
 
 function lengthOf(cell: string | undefined): number {
@@ -140,4 +173,8 @@ function words(...parts: readonly (string | undefined)[]): string {
 
 function time(at: number | undefined): string | undefined {
   return at === undefined ? undefined : new Date(at).toISOString();
+}
+
+function seconds(at: number): string | undefined {
+  return time(at)?.replace(/\.\d+/, '');
 }

@@ -217,7 +217,10 @@ describe('renderAuditReport with hostile text', () => {
   function reportOf(text: string): AuditReport {
     const row = { at: 0, sequence: 1, decision: 'denied', attempts: 0, subject: text, task: text, role: text } as const;
     const lists = { claimed: [text], reasons: [text], secrets: [text], inputs: [], outputs: [text], cancelledBy: [] };
-    return { from: 0, to: 1, rows: [{ ...row, ...lists }], omittedRows: 0, records: 1, unreadable: 0 };
+    const refusable = { what: 'luigid', subject: text, worker: text, call: text, reason: text } as const;
+    const wouldRefuse = [{ ...refusable, first: 0, last: 0, count: 1 }];
+    const counts = { omittedRows: 0, omittedWouldRefuse: 0, records: 1, unreadable: 0 };
+    return { from: 0, to: 1, rows: [{ ...row, ...lists }], wouldRefuse, ...counts };
   }
 
   function isHarmless(text: string): void {
