@@ -24,6 +24,7 @@ export const policyExplain: Command = {
     role: { value: 'ROLE', help: 'the role that is asked for', required: true },
     module: { value: 'MODULE', help: 'the Python module', required: true },
     task: { value: 'TASK', help: 'the Luigi task', required: true },
+    family: { value: 'FAMILY', help: 'a task of that run: whether it gets a token, and as whom' },
     param: { value: 'NAME=VALUE', help: 'a parameter, as text', repeated: true },
     parameters: { value: 'FILE', help: 'parameters of other types, one JSON object' },
     workers: { value: 'N', help: 'how many Luigi workers' },
@@ -38,10 +39,15 @@ export const policyExplain: Command = {
     const wanted = await permission(policy, given, terminal);
     const explanation = explainDecision(policy, wanted, instant(given), { showValues: given.flag('show-values') });
     const { allowed, wouldAllow, mode, binding, reasons } = explanation.decision;
-    const verdict = { ok: allowed, allowed, wouldAllow, mode, binding, reasons, policy: policy.sha256 };
+    const { explainTask, formatTaskExplanation } = await import('#gateway/policy/explain-task.ts');
+    const family = given.optional('family');
+    const task = family === undefined ? undefined : explainTask(policy, explanation.decision, family);
+    const ok = allowed && (task === undefined || task.decision.allowed);
+    const verdict = { ok, allowed, wouldAllow, mode, binding, reasons, policy: policy.sha256, task };
+    const texts = [formatExplanation(explanation), ...(task === undefined ? [] : [formatTaskExplanation(task)])];
     if (given.flag('json')) terminal.out(JSON.stringify({ ...verdict, comparisons: explanation.rows }));
-    else terminal.out(printable(formatExplanation(explanation), { lines: true }));
-    return allowed ? EXIT.done : EXIT.refused;
+    else terminal.out(printable(texts.join('\n'), { lines: true }));
+    return ok ? EXIT.done : EXIT.refused;
   },
 };
 

@@ -2,8 +2,10 @@ import type { JsonValue } from '#core/json.ts';
 import type { ClaimReader } from './claim-path.ts';
 import type { CompiledCondition } from './condition.ts';
 import type { Glob } from './glob.ts';
+import type { LuigidAccess, Namespaces } from './luigid-access.ts';
 import type { Mode, Requirement } from './policy-document.ts';
 import type { Role } from './role.ts';
+import type { TaskIdentity } from './task-identity.ts';
 
 /** A condition on one claim, ready to be asked. */
 export interface ClaimCondition extends CompiledCondition {
@@ -29,6 +31,8 @@ export interface Binding extends ActivePeriod {
   readonly conditions: readonly ClaimCondition[];
   readonly roles: ReadonlySet<string>;
   readonly mode: Mode;
+  /** The families whose tasks get tokens; absent: all that the role names. */
+  readonly families?: readonly Glob[] | undefined;
   readonly require: readonly Requirement[];
   /** Where it stands in `bindings`; absent for a legacy credential. */
   readonly index?: number | undefined;
@@ -50,8 +54,23 @@ export interface CompiledRole {
   readonly parameters: ReadonlyMap<string, CompiledCondition & { readonly optional: boolean }>;
   /** Parameters that the gateway fills from Key Vault: no caller may give them. */
   readonly secretParameters: ReadonlySet<string>;
+  /** Of `taskIdentities`, in the order of the file. */
+  readonly families?: readonly CompiledFamily[] | undefined;
   /** What a bundle's repository and ref must be, by the caller's signed facts. */
   readonly bundle?: { readonly repository: CompiledCondition; readonly ref: CompiledCondition } | undefined;
+}
+
+export interface CompiledFamily {
+  readonly globs: readonly Glob[];
+  readonly identity?: TaskIdentity | undefined;
+}
+
+/** What people may do with luigid, compiled. */
+export interface Viewer extends ActivePeriod {
+  readonly name: string;
+  readonly conditions: readonly ClaimCondition[];
+  readonly access: LuigidAccess;
+  readonly namespaces: Namespaces;
 }
 
 export type Claims = Readonly<Record<string, JsonValue>>;

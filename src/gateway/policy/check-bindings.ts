@@ -1,12 +1,16 @@
 import type { FieldPath } from '../config/yaml-source.ts';
+import { checkAnonymous } from './check-anonymous.ts';
 import type { Complain } from './check-document.ts';
+import { checkConditions, checkRoles } from './check-references.ts';
 import { checkDuration, checkInstant, checkPeriod } from './check-times.ts';
-import { isClaimPath } from './claim-path.ts';
-import { LEGACY_ISSUER } from './policy.ts';
-import type { BindingEntry, ConditionEntry, DenyEntry, ExampleEntry, PolicyDocument } from './policy-document.ts';
+import { ANONYMOUS_ISSUER, LEGACY_ISSUER } from './policy.ts';
+import type { BindingEntry, DenyEntry, ExampleEntry, PolicyDocument } from './policy-document.ts';
 
 /** What everybody knows is no secret: the SHA-256 of nothing. */
 const HASH_OF_NOTHING = 'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855';
+
+/** Callers that deny rules can name and that bring no token of an issuer. */
+const WITHOUT_TOKEN: readonly string[] = [LEGACY_ISSUER, ANONYMOUS_ISSUER];
 
 export function checkBinding(
   document: PolicyDocument,
@@ -14,10 +18,15 @@ export function checkBinding(
   path: FieldPath,
   complain: Complain,
 ): void {
+  if (binding.issuer === ANONYMOUS_ISSUER) {
+    checkAnonymous(document, binding, path, complain);
+    return;
+  }
   checkIssuerNames(document, binding, path, complain);
   checkConditions(binding.match.all, [...path, 'match', 'all'], complain);
   if (binding.runFactsIssuer === undefined) checkNoRunFacts(binding, path, complain);
   checkRoles(document, binding.roles, path, complain);
+  checkTaskFamilies(document, binding, path, complain);
   checkPeriod(binding, path, complain);
   for (const list of ['allow', 'deny'] as const) {
     for (const [i, example] of binding.examples[list].entries())
@@ -27,7 +36,7 @@ export function checkBinding(
 
 export function checkDeny(document: PolicyDocument, rule: DenyEntry, path: FieldPath, complain: Complain): void {
   const { issuer, match, roles = [] } = rule;
-  if (issuer !== undefined && issuer !== LEGACY_ISSUER && !isIssuer(document, issuer))
+  if (issuer !== undefined && !WITHOUT_TOKEN.includes(issuer) && !isIssuer(document, issuer))
     complain([...path, 'issuer'], 'is not one of `issuers`');
   checkConditions(match?.all ?? [], [...path, 'match', 'all'], complain);
   checkRoles(document, roles, path, complain);
@@ -54,13 +63,21 @@ function checkIssuerNames(document: PolicyDocument, binding: BindingEntry, path:
     complain([...path, 'runFactsIssuer'], 'is not one of `issuers`');
 }
 
-function isIssuer({ issuers }: PolicyDocument, name: string): boolean {
-  return Object.hasOwn(issuers, name);
+/** Families are narrowed where there are some. */
+function checkTaskFamilies(
+  document: PolicyDocument,
+  { taskFamilies, roles }: BindingEntry,
+  path: FieldPath,
+  complain: Complain,
+): void {
+  const hasTokens = (name: string) =>
+    Object.hasOwn(document.roles, name) && document.roles[name]?.taskIdentities !== undefined;
+  if (taskFamilies !== undefined && !roles.some(hasTokens))
+    complain([...path, 'taskFamilies'], 'narrows nothing: none of its roles has `taskIdentities`');
 }
 
-function checkConditions(conditions: readonly ConditionEntry[], path: FieldPath, complain: Complain): void {
-  for (const [i, { claim }] of conditions.entries())
-    if (!isClaimPath(claim)) complain([...path, i, 'claim'], 'is no JSON Pointer: `~` stands only in `~0` and `~1`');
+function isIssuer({ issuers }: PolicyDocument, name: string): boolean {
+  return Object.hasOwn(issuers, name);
 }
 
 function checkNoRunFacts({ match, examples }: BindingEntry, path: FieldPath, complain: Complain): void {
@@ -70,18 +87,6 @@ function checkNoRunFacts({ match, examples }: BindingEntry, path: FieldPath, com
     if (runFacts !== undefined) complain([...path, 'examples', 'allow', i, 'runFacts'], 'needs `runFactsIssuer`');
 }
 
-function checkRoles(
-  { roles }: PolicyDocument,
-  names: readonly string[],
-  path: FieldPath,
-  complain: Complain,
-  field?: string,
-): void {
-  for (const [i, name] of names.entries())
-    if (!Object.hasOwn(roles, name))
-      complain(field === undefined ? [...path, 'roles', i] : [...path, field], 'is not one of `roles`');
-}
-
 function checkExample(
   document: PolicyDocument,
   { roles }: BindingEntry,
@@ -89,7 +94,10 @@ function checkExample(
   path: FieldPath,
   complain: Complain,
 ): void {
-  const { role, run, at } = example;
+  const { role, run, at, family, identity } = example;
+  if (identity !== undefined && family === undefined) complain([...path, 'identity'], 'needs `family` beside it');
+  if (identity !== undefined && !Object.hasOwn(document.identities ?? {}, identity))
+    complain([...path, 'identity'], 'is not one of `identities`');
   if (role === undefined && roles.length > 1) complain([...path, 'role'], 'is needed: the binding gives several roles');
   if (role !== undefined) checkRoles(document, [role], path, complain, 'role');
   if (at !== undefined) checkInstant(at, [...path, 'at'], complain);

@@ -1,7 +1,12 @@
 import type { FieldPath, FileProblem } from '../config/yaml-source.ts';
 import { checkBinding, checkDeny, checkLegacy } from './check-bindings.ts';
+import { checkIdentities } from './check-identities.ts';
+import { checkIdentityUses } from './check-identity-uses.ts';
 import { checkIssuers } from './check-issuers.ts';
+import { checkNamespaces } from './check-namespaces.ts';
 import { checkRole } from './check-role.ts';
+import { checkTaskIdentities } from './check-task-identities.ts';
+import { checkViewer } from './check-viewers.ts';
 import type { PolicyDocument } from './policy-document.ts';
 import type { Place } from './schema-problems.ts';
 
@@ -14,20 +19,27 @@ export function checkDocument(document: PolicyDocument, place: Place): FileProbl
   const complain: Complain = (path, message) => problems.push(place(path, message));
   checkIssuers(document.issuers, complain);
   for (const [name, role] of Object.entries(document.roles)) checkRole(role, ['roles', name], complain);
+  checkIdentities(document, complain);
+  checkTaskIdentities(document, complain);
+  checkIdentityUses(document, complain);
+  checkNamespaces(document, complain);
   checkNames(document, complain);
   for (const [i, binding] of document.bindings.entries()) checkBinding(document, binding, ['bindings', i], complain);
   for (const [i, rule] of (document.deny ?? []).entries()) checkDeny(document, rule, ['deny', i], complain);
   checkLegacy(document, complain);
+  for (const [i, viewer] of (document.viewers ?? []).entries()) checkViewer(document, viewer, ['viewers', i], complain);
   return problems;
 }
 
 /** Decisions, audit and metrics name a rule by its name alone. */
-function checkNames({ bindings, deny = [], legacy = [] }: PolicyDocument, complain: Complain): void {
+function checkNames({ bindings, deny = [], legacy = [], viewers = [] }: PolicyDocument, complain: Complain): void {
   const seen = new Set<string>();
-  const lists = { bindings, deny, legacy };
+  const lists = { bindings, deny, legacy, viewers };
   for (const [list, rules] of Object.entries(lists)) {
     for (const [i, { name }] of rules.entries()) {
-      if (seen.has(name)) complain([list, i, 'name'], 'is the name of another binding, deny rule or credential too');
+      const others =
+        list === 'viewers' ? 'binding, deny rule, credential or viewer' : 'binding, deny rule or credential';
+      if (seen.has(name)) complain([list, i, 'name'], `is the name of another ${others} too`);
       seen.add(name);
     }
   }

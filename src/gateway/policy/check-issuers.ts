@@ -4,12 +4,12 @@ import type { FieldPath } from '../config/yaml-source.ts';
 import type { Complain } from './check-document.ts';
 import { checkDuration } from './check-times.ts';
 import { compileIssuer } from './compile-issuer.ts';
-import { LEGACY_ISSUER } from './policy.ts';
+import { ANONYMOUS_ISSUER, LEGACY_ISSUER } from './policy.ts';
 import type { IssuerEntry } from './policy-document.ts';
 
 type Issuers = Readonly<Record<string, IssuerEntry>>;
 
-const KEPT_NAMES: readonly string[] = [LEGACY_ISSUER, OWN_ISSUER];
+const KEPT_NAMES: readonly string[] = [LEGACY_ISSUER, OWN_ISSUER, ANONYMOUS_ISSUER];
 const PRIVATE_KEY_FIELDS = ['d', 'p', 'q', 'dp', 'dq', 'qi', 'oth', 'k'];
 
 export function checkIssuers(issuers: Issuers, complain: Complain): void {

@@ -5,6 +5,9 @@ import { compileCondition } from './condition.ts';
 import { Glob } from './glob.ts';
 import type { CodeEntry, RoleEntry } from './policy-document.ts';
 import type { CodeSource, Role } from './role.ts';
+import type { TaskIdentity } from './task-identity.ts';
+
+type Identities = ReadonlyMap<string, TaskIdentity>;
 
 const DEFAULT_MAX_WORKERS = 1;
 const DEFAULT_MAX_RUNTIME_MS = 86_400_000;
@@ -12,9 +15,9 @@ const DEFAULT_CONCURRENCY = 4;
 /** A lost run is not started again unless somebody says that it may. */
 const DEFAULT_ATTEMPTS = 1;
 
-export function compileRole(name: string, entry: RoleEntry): CompiledRole {
-  const role = roleOf(name, entry);
-  const { modules, tasks, parameters, secrets, code } = role;
+export function compileRole(name: string, entry: RoleEntry, identities: Identities): CompiledRole {
+  const role = roleOf(name, entry, identities);
+  const { modules, tasks, parameters, secrets, code, taskIdentities } = role;
   return {
     role,
     modules: modules.map((pattern) => new Glob(pattern)),
@@ -30,10 +33,14 @@ export function compileRole(name: string, entry: RoleEntry): CompiledRole {
       code.kind === 'bundle'
         ? { repository: compileCondition(code.repository), ref: compileCondition(code.ref) }
         : undefined,
+    families: taskIdentities?.map((one) => ({
+      globs: one.tasks.map((pattern) => new Glob(pattern)),
+      identity: one.identity,
+    })),
   };
 }
 
-function roleOf(name: string, entry: RoleEntry): Role {
+function roleOf(name: string, entry: RoleEntry, identities: Identities): Role {
   return {
     name,
     modules: entry.modules,
@@ -51,7 +58,10 @@ function roleOf(name: string, entry: RoleEntry): Role {
     maxRuntimeMs: parseDuration(entry.maxRuntime ?? '') ?? DEFAULT_MAX_RUNTIME_MS,
     concurrency: entry.concurrency ?? DEFAULT_CONCURRENCY,
     attempts: entry.attempts ?? DEFAULT_ATTEMPTS,
-    taskIdentities: undefined,
+    taskIdentities: entry.taskIdentities?.map(({ tasks, identity }) => ({
+      tasks,
+      identity: identities.get(identity ?? ''),
+    })),
     namespaces: entry.namespaces ?? [],
     stockLuigi: entry.stockLuigi ?? false,
   };

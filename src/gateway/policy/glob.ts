@@ -5,13 +5,14 @@
  */
 export class Glob {
   readonly pattern: string;
-  readonly #tokens: readonly string[];
+  /** Its characters, `*` and `**`, in order. */
+  readonly tokens: readonly string[];
   /** What every match begins with. */
   readonly #start: string;
 
   constructor(pattern: string) {
     this.pattern = pattern;
-    this.#tokens = tokens(pattern);
+    this.tokens = tokens(pattern);
     const wildcard = pattern.indexOf('*');
     this.#start = wildcard < 0 ? pattern : pattern.slice(0, wildcard);
   }
@@ -20,19 +21,19 @@ export class Glob {
     if (!text.startsWith(this.#start)) return false;
     const from = this.#start.length;
     // One for each place between two tokens: whether the text so far can end there.
-    let places: Uint8Array = this.#reach(placesAt(this.#tokens.length, from));
+    let places: Uint8Array = this.#reach(placesAt(this.tokens.length, from));
     let next: Uint8Array = new Uint8Array(places.length);
     for (let i = from; i < text.length; i += 1) {
       this.#step(places, text.charAt(i), next);
       [places, next] = [this.#reach(next), places];
     }
-    return places[this.#tokens.length] === 1;
+    return places[this.tokens.length] === 1;
   }
 
   #step(from: Uint8Array, character: string, to: Uint8Array): void {
     to.fill(0);
     const isSeparator = character === '.' || character === '/';
-    for (const [place, token] of this.#tokens.entries()) {
+    for (const [place, token] of this.tokens.entries()) {
       if (from[place] === 0) continue;
       if (token === '**' || (token === '*' && !isSeparator)) to[place] = 1;
       else if (token === character) to[place + 1] = 1;
@@ -41,7 +42,7 @@ export class Glob {
 
   /** A wildcard may also be nothing. */
   #reach(places: Uint8Array): Uint8Array {
-    for (const [place, token] of this.#tokens.entries()) {
+    for (const [place, token] of this.tokens.entries()) {
       if (places[place] === 1 && (token === '*' || token === '**')) places[place + 1] = 1;
     }
     return places;

@@ -1,5 +1,6 @@
 import type { ProfileName } from '../auth/caller.ts';
 import { type BoundToken, boundTokens, nameOf, pinnedClaims, restrictedClaims } from './pinned-claims.ts';
+import { ANONYMOUS_ISSUER } from './policy.ts';
 import type { BindingEntry } from './policy-document.ts';
 import type { Finding, LintRule } from './policy-lint.ts';
 import type { PolicyParts } from './policy-parts.ts';
@@ -109,8 +110,10 @@ export const mutableName: LintRule = (parts) =>
 
 /** A glob that begins with a wildcard lets in whatever ends the right way. */
 export const wildcardStart: LintRule = (parts) =>
-  eachBinding(parts, ({ match }, path) =>
+  eachBinding(parts, ({ issuer, match }, path) =>
     match.all.flatMap((entry, i): Finding[] => {
+      // Nobody chooses an address.
+      if (issuer === ANONYMOUS_ISSUER) return [];
       if (!('glob' in entry) || !entry.glob.startsWith('*')) return [];
       const message = 'begins with a wildcard: whoever chooses the beginning of this claim gets in';
       const remedy = 'Write the beginning out, or list the values with oneOf.';

@@ -1,3 +1,4 @@
+import { anonymousOpen, doubtfulViewer, noNamespaces } from './lint-access.ts';
 import {
   azureUnpinned,
   mutableName,
@@ -7,9 +8,11 @@ import {
   unprotectedRef,
   wildcardStart,
 } from './lint-bindings.ts';
+import { uncoveredFamily, unreachableFamily } from './lint-families.ts';
+import { gatewayUser, isolation, productionIdentity, sameIdentity, unusedIdentity } from './lint-identities.ts';
 import { doubtfulIssuer, unusedIssuer } from './lint-issuers.ts';
 import { legacyEnd, unreachable } from './lint-reach.ts';
-import { isolation, openRole, productionIdentity, sharedIdentity, unusedRole } from './lint-roles.ts';
+import { openRole, unusedRole } from './lint-roles.ts';
 import type { LoadedPolicy } from './loaded-policy.ts';
 import type { LintRule, LintSeverity, PolicyLint } from './policy-lint.ts';
 
@@ -21,14 +24,21 @@ const RULES: readonly LintRule[] = [
   sharedAudience,
   unprotectedRef,
   isolation,
+  gatewayUser,
   productionIdentity,
-  sharedIdentity,
+  sameIdentity,
+  uncoveredFamily,
+  unreachableFamily,
   openRole,
+  anonymousOpen,
+  doubtfulViewer,
+  noNamespaces,
   unreachable,
   legacyEnd,
   doubtfulIssuer,
   unusedRole,
   unusedIssuer,
+  unusedIdentity,
   reportMode,
 ];
 const ORDER: readonly LintSeverity[] = ['high', 'medium', 'low'];

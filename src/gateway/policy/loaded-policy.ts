@@ -1,6 +1,9 @@
 import type { IssuerSettings } from '../auth/issuer-settings.ts';
 import type { Claims } from './binding.ts';
 import { decide } from './decide.ts';
+import { decideAnonymous } from './decide-anonymous.ts';
+import { decideTask } from './decide-task.ts';
+import { decideViewer } from './decide-viewer.ts';
 import type { AnonymousPermission, LuigidPermission } from './luigid-access.ts';
 import type { Decision, LegacyCredential, Policy, RunPermission } from './policy.ts';
 import type { PolicyParts } from './policy-parts.ts';
@@ -32,17 +35,16 @@ export class LoadedPolicy implements Policy {
     return decide(this.parts, wanted, now);
   }
 
-  decideTask({ policy }: Decision, _family: string): TaskDecision {
-    if (policy !== this.sha256) throw new TypeError('the decision is of another policy');
-    return { allowed: false, wouldAllow: false, mode: 'enforce', reason: 'no-task-identities' };
+  decideTask(decision: Decision, family: string): TaskDecision {
+    return decideTask(this.parts, decision, family);
   }
 
-  viewer(_claims: Claims, _now: number): LuigidPermission | undefined {
-    return undefined;
+  viewer(claims: Claims, now: number): LuigidPermission | undefined {
+    return decideViewer(this.parts, claims, now);
   }
 
-  anonymous(_address: string, _now: number): AnonymousPermission | undefined {
-    return undefined;
+  anonymous(address: string, now: number): AnonymousPermission | undefined {
+    return decideAnonymous(this.parts, address, now);
   }
 
   namespacesOf(role: string): readonly string[] {

@@ -1,8 +1,9 @@
 import type { IssuerSettings } from '../auth/issuer-settings.ts';
-import type { Binding, CompiledRole, DenyRule } from './binding.ts';
+import type { Binding, CompiledRole, DenyRule, Viewer } from './binding.ts';
 import type { LegacyCredential } from './policy.ts';
 import type { PolicyDocument } from './policy-document.ts';
 import type { Place } from './schema-problems.ts';
+import type { TaskIdentity } from './task-identity.ts';
 
 /** A policy after compilation: what a decision, the lint and the examples are made from. */
 export interface PolicyParts {
@@ -16,8 +17,13 @@ export interface PolicyParts {
   readonly roles: ReadonlyMap<string, CompiledRole>;
   /** In the order of the file, legacy credentials last. */
   readonly bindings: readonly Binding[];
-  /** The same by issuer: those that could concern a caller. */
+  readonly bindingNamed: ReadonlyMap<string, Binding>;
+  /** Those that could concern a caller, by its issuer. */
   readonly bindingsOf: ReadonlyMap<string, readonly Binding[]>;
+  /** Those for calls to luigid that bring nothing: they never concern a caller. */
+  readonly anonymous: readonly Binding[];
   readonly deny: readonly DenyRule[];
   readonly legacy: readonly LegacyCredential[];
+  readonly identities: ReadonlyMap<string, TaskIdentity>;
+  readonly viewers: readonly Viewer[];
 }

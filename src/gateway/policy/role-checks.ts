@@ -65,10 +65,15 @@ function* parameterChecks(compiled: CompiledRole, given: Readonly<Record<string,
 
 /** What is no name at all is refused in every mode. */
 function named(field: string, globs: readonly Glob[], name: string): Check {
-  const isName = name.length <= MAX_NAME && DOTTED_NAME.test(name);
+  const isName = isDottedName(name);
   const held = isName && globs.some((glob) => glob.matches(name));
   const wanted = globs.map(({ pattern }) => pattern);
   return { kind: isName ? 'run' : 'code', reason: field, field, held, wanted, actual: name };
+}
+
+/** Whether a text can be the name of a module or family. */
+export function isDottedName(name: string): boolean {
+  return name.length <= MAX_NAME && DOTTED_NAME.test(name);
 }
 
 /** What is not said is what the role gives; what is no count is refused in every mode. */

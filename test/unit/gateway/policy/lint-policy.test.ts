@@ -186,26 +186,13 @@ describe('lintPolicy', () => {
       [],
     ],
     [
-      'one identity of two roles',
-      roles({ a: { workerIdentity: 'one', unixUser: 'u' }, b: { workerIdentity: 'one', unixUser: 'u' } }),
-      ['shared-identity roles.b.workerIdentity'],
-    ],
-    [
       'nothing when one of them says why',
       roles({ a: { workerIdentity: 'one' }, b: { workerIdentity: 'one', sharedIdentity: 'both only read' } }),
       [],
     ],
     [
-      'an identity of production by its name',
-      roles({ stage: { environment: 'staging', workerIdentity: 'uami-sales-prod' } }),
-      ['production-identity roles.stage.workerIdentity'],
-    ],
-    [
-      'an identity of production by its role',
-      roles({
-        live: { environment: 'production', workerIdentity: 'one', sharedIdentity: 'x' },
-        stage: { environment: 'staging', workerIdentity: 'one' },
-      }),
+      'an identity that may be of production by its name',
+      roles({ stage: { environment: 'staging', workerIdentity: 'uami-pre-prod' } }),
       ['production-identity roles.stage.workerIdentity'],
     ],
     [

@@ -73,6 +73,9 @@ describe('parsePolicy', () => {
       maxRuntimeMs: 5_400_000,
       concurrency: 4,
       attempts: 1,
+      taskIdentities: undefined,
+      namespaces: [],
+      stockLuigi: false,
     });
   });
 
@@ -95,7 +98,7 @@ describe('parsePolicy', () => {
       .replace('equals: 57382910', 'equals: x, glob: x');
     assert.deepEqual(problemsOf(text), [
       '2:apiVersion: must be "plumbline.dev/policy/v1"',
-      '3:mod: unknown key; known are apiVersion, mode, issuers, roles, bindings, deny, legacy',
+      '3:mod: unknown key; known are apiVersion, mode, issuers, identities, roles, bindings, deny, legacy, viewers',
       '6:issuers.gitlab.profile: must be one of azure-pipelines, azure-connection, entra, gitlab, github, kubernetes, oidc',
       '12:roles.sales.modules: must be a list',
       '23:bindings[0].match.all[0]: needs exactly one of equals, oneOf, glob and exists',
@@ -296,7 +299,12 @@ describe('parsePolicy', () => {
       role({ scheduler: 'http://a:b@luigid:8082' }),
       /^roles\.sales\.scheduler: must be `local` or/,
     ],
-    ['a Unix user that is none', role({ unixUser: 'Root; x' }), /^roles\.sales\.unixUser: must be a Unix user name/],
+    [
+      'a Unix user that is none',
+      role({ unixUser: 'Root; x' }),
+      /^roles\.sales\.unixUser: must be the name of a Unix user, or uid:gid/,
+    ],
+    ['the Unix user root in numbers', role({ unixUser: '0:0' }), /^roles\.sales\.unixUser: must be/],
     ['no condition', match(), 'bindings[0].match.all: must have at least 1 entry'],
     [
       'a regular expression',
