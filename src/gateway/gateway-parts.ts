@@ -1,8 +1,10 @@
 import { join } from 'node:path';
 import type { JsonValue } from '#core/json.ts';
+import type { Http } from '#http/http.ts';
 import type { AppServices } from './app/app-services.ts';
 import type { Front } from './app/front.ts';
 import { GatewayReadiness } from './app/gateway-readiness.ts';
+import { probeLuigid } from './app/luigid-probe.ts';
 import { roleBundles } from './app/role-bundles.ts';
 import { loadRunTokenKey } from './app/run-token-key.ts';
 import { workerSocketPath } from './app/worker-socket.ts';
@@ -15,9 +17,12 @@ import type { GatewayConfig } from './config/gateway-config.ts';
 import { type Closer, keysOf, openGround, type PartsOptions } from './gateway-ground.ts';
 import { taskTokenExchange } from './issuer/task-token-exchange.ts';
 import { localLauncher } from './launch/local-launcher.ts';
+import { checkLuigidSocket, luigidSocketProblem } from './luigid-socket-problem.ts';
+import { openFront } from './open-front.ts';
 import { openIssuer } from './open-issuer.ts';
+import { openPeople } from './open-people.ts';
 import { openPolicy } from './open-policy.ts';
-import { openLuigid, openRuns } from './open-runs.ts';
+import { openRuns } from './open-runs.ts';
 import { luigidUrl, openStockWorkers } from './open-stock-workers.ts';
 import type { WorkerAccess } from './runs/worker-access.ts';
 import { StoredTokenLedger } from './store/stored-token-ledger.ts';
@@ -32,6 +37,8 @@ export interface GatewayParts {
   readonly front: Front | undefined;
   /** Where workers of this machine reach the gateway; absent: they have nothing to ask it. */
   readonly workerSocket: string | undefined;
+  /** The URL of the listener, as soon as there is one. */
+  listensAt(url: string): void;
   audited(type: AuditType, data: Readonly<Record<string, JsonValue>>): Promise<void>;
   /** In the order of their need: runs, checkpoint, audit, policy, issuers, store. */
   close(): Promise<void>;
@@ -59,6 +66,7 @@ async function open(
   const { log, clock, workerPath } = options;
   const isolation = config.isolation === 'users' ? 'user' : 'none';
   const workerSocket = hasWorkerCalls(config) ? workerSocketPath(config.runsDirectory) : undefined;
+  checkLuigidSocket(config);
   // First what needs rights, which nothing else can make up for.
   const { runsDirectory } = config;
   const launcher = await localLauncher({ runsDirectory, workerPath, isolation, log, clock });
@@ -83,8 +91,8 @@ async function open(
     policyRejected: () => policyFile.problems.length > 0,
     authenticator,
     isolation,
-    luigid: openLuigid(config),
-    http,
+    luigid: luigidCheck(config, http),
+    issuer,
     now: () => clock.now(),
   });
   void runs.recovered().then(
@@ -94,12 +102,15 @@ async function open(
     () => undefined,
   );
   const workers = liveWorkers({ runs: runs.workers, stock, policy: () => policyFile.policy, clock });
+  const people = openPeople(ground, policyFile);
+  const front = openFront(ground, { workers, workerTokens: tokensOfWorkers, policyFile, readiness, signIn: people });
   const services: AppServices = {
     runs,
     workers,
     workerTokens: tokensOfWorkers,
     issuer,
     taskTokens: issuer && taskTokenExchange({ workers, policy: () => policyFile.policy, issuer, audit }),
+    signIn: people?.signIn,
     stockWorkers: stock && { workers: stock, tokens: tokensOfWorkers, schedulerUrl: () => luigidUrl(config) ?? '' },
     bundles: roleBundles({ store: uploaded, audit, policy: () => policyFile.policy, now: () => clock.now() }),
     authenticator,
@@ -114,7 +125,23 @@ async function open(
   const audited = async (type: AuditType, data: Readonly<Record<string, JsonValue>>) => {
     await audit.append({ type, data });
   };
-  return { services, readiness, isolation, front: undefined, workerSocket, audited };
+  return {
+    services,
+    readiness,
+    isolation,
+    front,
+    workerSocket,
+    audited,
+    listensAt: (url) => people?.listensAt(url),
+  };
+}
+
+/** What readiness asks of luigid; a socket that was opened to others in the meantime is told, too. */
+function luigidCheck({ luigid }: GatewayConfig, http: Http): (() => Promise<string | undefined>) | undefined {
+  if (luigid === undefined) return undefined;
+  const { upstream } = luigid;
+  return async () =>
+    (upstream.kind === 'socket' ? luigidSocketProblem(upstream.path) : undefined) ?? probeLuigid(upstream, http);
 }
 
 function workerAccess(

@@ -17,7 +17,7 @@ import type { WorkerAccess } from './runs/worker-access.ts';
 import { vaultSecrets } from './secrets/vault-secrets.ts';
 
 /** The URL of a luigid that workers reach by themselves. */
-export function openLuigid({ luigid }: GatewayConfig): string | undefined {
+function openLuigid({ luigid }: GatewayConfig): string | undefined {
   return luigid?.proxied === false && luigid.upstream.kind === 'url' ? luigid.upstream.url : undefined;
 }
 

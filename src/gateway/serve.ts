@@ -79,6 +79,7 @@ async function listen(config: GatewayConfig, parts: GatewayParts, log: Logger): 
   }
   const forget = renewCertificate(config, api, log);
   const url = urlOf(config, api);
+  parts.listensAt(url);
   log.info({ url, metrics: metrics?.url, isolation: parts.isolation, version: PRODUCT_VERSION }, 'the gateway listens');
   let stopping: Promise<void> | undefined;
   return {

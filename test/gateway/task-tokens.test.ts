@@ -68,15 +68,13 @@ describe('tokens of tasks, at a gateway', function () {
     assert.deepEqual([protectedHeader.alg, protectedHeader.typ], ['RS256', 'JWT']);
     const { iat = 0, nbf, exp = 0, jti = '', ...claims } = payload;
     assert.deepEqual([nbf, exp], [iat, iat + 600]);
-    const [{ data: loaded }] = gateway.audit().filter(({ type }) => type === 'dev.plumbline.policy.loaded') as [
-      { data: { policy: string } },
-    ];
+    const policy = gateway.audit().find(({ type }) => type === 'dev.plumbline.policy.loaded')?.data['policy'];
     assert.deepEqual(claims, {
       iss: ISSUER,
       sub: 'plumbline:gatekeeper',
       aud: 'api://AzureADTokenExchange',
       act: { iss: 'https://app.example.com', sub: 'alice' },
-      plumbline: { run, attempt: 1, role: 'etl', family: 'Gate', task: 'Gate_a_1234567890', policy: loaded.policy },
+      plumbline: { run, attempt: 1, role: 'etl', family: 'Gate', task: 'Gate_a_1234567890', policy },
     });
     const record = issuances().find(({ data }) => data['tokenId'] === jti);
     assert.equal(record?.subject, run);
@@ -90,7 +88,7 @@ describe('tokens of tasks, at a gateway', function () {
       attempt: 1,
       family: 'Gate',
       taskId: 'Gate_a_1234567890',
-      policy: loaded.policy,
+      policy,
       binding: 'app',
       mode: 'enforce',
       wouldAllow: true,

@@ -7,6 +7,7 @@ import type { WorkerTokens } from '../auth/worker-tokens.ts';
 import type { TaskTokens } from '../issuer/task-tokens.ts';
 import type { TokenIssuer } from '../issuer/token-issuer.ts';
 import type { LegacyCredential } from '../policy/policy.ts';
+import type { SignIn } from '../sign-in/sign-in.ts';
 import type { Workers } from '../workers/worker.ts';
 import type { Bundles } from './bundles.ts';
 import type { GatewayMetrics } from './gateway-metrics.ts';
@@ -27,6 +28,8 @@ export interface AppServices {
   readonly taskTokens?: TaskTokens | undefined;
   /** Absent: workers elsewhere do not reach luigid through this gateway. */
   readonly stockWorkers?: StockWorkerServices | undefined;
+  /** Absent: nobody can sign in to luigid's pages. */
+  readonly signIn?: SignIn | undefined;
   readonly ledger: TokenLedger;
   /** Credentials of old in the policy that is in force. */
   readonly legacy: () => readonly LegacyCredential[];

@@ -24,6 +24,7 @@ import { guardRequests } from './request-guard.ts';
 import type { RouteContext } from './route-context.ts';
 import { addRunRoutes } from './run-routes.ts';
 import { RunWatchers } from './run-watchers.ts';
+import { addSignInRoutes } from './sign-in-routes.ts';
 import { addStockWorkerRoutes } from './stock-worker-routes.ts';
 import { addStoryRoutes } from './story-routes.ts';
 import { strictBody } from './strict-body.ts';
@@ -94,10 +95,11 @@ export async function gatewayApp(services: AppServices, options: AppOptions): Pr
 
 /** What a gateway has only when its configuration says so. */
 async function addConfigured(app: FastifyInstance, services: AppServices): Promise<void> {
-  const { issuer, taskTokens, stockWorkers } = services;
+  const { issuer, taskTokens, stockWorkers, signIn } = services;
   if (issuer) addIssuerRoutes(app, issuer);
   if (taskTokens) await addTokenRoutes(app, services, taskTokens);
   if (stockWorkers) addStockWorkerRoutes(app, stockWorkers);
+  if (signIn) await addSignInRoutes(app, services, signIn);
 }
 
 function emptyApp(options: AppOptions, { metrics }: AppServices): { app: FastifyInstance; ways: () => Entrances } {

@@ -1,6 +1,6 @@
-import type { Http } from '#http/http.ts';
 import type { AuditLog } from '../audit/audit-log.ts';
 import type { Authenticator } from '../auth/authenticator.ts';
+import type { TokenIssuer } from '../issuer/token-issuer.ts';
 import type { Readiness, ReadinessCheck, ReadinessReport } from './readiness.ts';
 
 export interface ReadinessSources {
@@ -11,12 +11,13 @@ export interface ReadinessSources {
   readonly policyRejected: () => boolean;
   readonly authenticator: Pick<Authenticator, 'health'>;
   readonly isolation: 'user' | 'none';
-  readonly luigid?: string | undefined;
-  readonly http: Http;
+  /** Why luigid cannot be used, asked of it; absent: there is none that this gateway knows of. */
+  readonly luigid?: (() => Promise<string | undefined>) | undefined;
+  /** Absent: no tokens are issued. */
+  readonly issuer?: Pick<TokenIssuer, 'problem'> | undefined;
   readonly now: () => number;
 }
 
-const LUIGID_ANSWERS_MS = 2_000;
 /** Anybody may ask: what costs a request is asked so often at most. */
 const LUIGID_EVERY_MS = 5_000;
 
@@ -33,7 +34,13 @@ export class GatewayReadiness implements Readiness {
 
   async report(): Promise<ReadinessReport> {
     const issuers = this.#sources.authenticator.health();
-    const checks = [...this.#own(), this.#issuers(), ...(await this.#scheduler()), this.#isolation()];
+    const checks = [
+      ...this.#own(),
+      this.#issuers(),
+      ...this.#issuer(),
+      ...(await this.#scheduler()),
+      this.#isolation(),
+    ];
     return { ready: checks.every(({ state }) => state !== 'failed'), checks, issuers };
   }
 
@@ -68,26 +75,17 @@ export class GatewayReadiness implements Readiness {
     const { luigid, now } = this.#sources;
     if (luigid === undefined) return [];
     if (this.#luigid === undefined || now() - this.#luigid.at >= LUIGID_EVERY_MS)
-      this.#luigid = { at: now(), problem: this.#ask(luigid) };
+      this.#luigid = { at: now(), problem: luigid() };
     const problem = await this.#luigid.problem;
     return [{ name: 'luigid', ...(problem === undefined ? OK : warning(problem)) }];
   }
 
-  async #ask(luigid: string): Promise<string | undefined> {
-    const url = `${luigid}/api/is_pause_enabled`;
-    try {
-      const wanted = {
-        method: 'GET',
-        url,
-        timeoutMs: LUIGID_ANSWERS_MS,
-        maxAttempts: 1,
-        maxBodyBytes: 65_536,
-      } as const;
-      const { status } = await this.#sources.http.request(wanted);
-      return status === 200 ? undefined : `it answers with ${status}`;
-    } catch {
-      return 'it does not answer';
-    }
+  /** Runs without task identities go on. */
+  #issuer(): ReadinessCheck[] {
+    const { issuer } = this.#sources;
+    if (issuer === undefined) return [];
+    const problem = issuer.problem();
+    return [{ name: 'issuer', ...(problem === undefined ? OK : warning(`no token can be issued: ${problem}`)) }];
   }
 
   #isolation(): ReadinessCheck {
