@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
+from gateway_stand_in import TOKEN, WORKER, StandIn
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 PACKAGE = REPOSITORY / "src" / "worker" / "plumbline_luigi"
@@ -124,6 +125,30 @@ def run(start):
         return start(*args, **fields).end()
 
     return _run
+
+
+@pytest.fixture
+def gateway(tmp_path_factory):
+    """A gateway's stand-in; nothing that it was asked may have been wrong."""
+    stand_in = StandIn(tmp_path_factory.mktemp("gateway") / "gateway.sock").open()
+    yield stand_in
+    stand_in.close()
+    assert stand_in.faults == []
+
+
+@pytest.fixture
+def known(gateway):
+    """The fields of a run that the gateway knows, with an identity for each task."""
+    access = {"socket": gateway.path, "token": TOKEN, "identities": True, "luigid": False, "timeoutSeconds": 20}
+    return {"runId": WORKER, "redact": [TOKEN], "gateway": access}
+
+
+@pytest.fixture
+def run_known(run, known):
+    def _run_known(*args, **fields):
+        return run(*args, **{**known, **fields})
+
+    return _run_known
 
 
 @pytest.fixture

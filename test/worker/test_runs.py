@@ -239,6 +239,6 @@ def test_the_events_say_which_process_wrote_them(run):
     ended = run("failing", "Root", workers=2)
     hello, failure = ended.one("hello"), ended.one("failure")
     started = next(event for event in ended.of("start") if event["task"] == failure["task"])
-    assert failure["pid"] == started["worker"] != hello["pid"] == started["pid"]
+    assert failure["pid"] == started["worker"] == started["pid"] != hello["pid"]
     assert all(event["v"] == 1 and isinstance(event["at"], float) for event in ended.events)
     assert json.dumps(hello["runId"]) == '"run-1"'

@@ -11,6 +11,8 @@ export interface Evidence {
   readonly supervisorStatus?: number | undefined;
   readonly hello?: EventOf<'hello'> | undefined;
   readonly refused?: EventOf<'refused'> | undefined;
+  /** The run lost its identity; its worker was to end at once. */
+  readonly rejected?: EventOf<'rejected'> | undefined;
   /** The worker speaks another version of the protocol: this one. */
   readonly foreign?: string | undefined;
   readonly asked?: Pick<EventOf<'asked'>, 'complete' | 'verifiable' | 'error'> | undefined;
@@ -28,7 +30,8 @@ export interface Evidence {
 /** The dimensions of docs/outcomes.md, each with every value it can take. */
 export const DIMENSIONS = {
   stop: ['no', 'cancelled', 'deadline'],
-  word: ['none', 'refused', 'foreign'],
+  /** `rejected`: an identity was refused, by the event or by the exit record. */
+  word: ['none', 'refused', 'foreign', 'rejected'],
   /** `flush`: status 120, Python could not flush standard output. `absent`: it never began. `unseen`: no exit record. */
   process: ['zero', 'flush', 'status', 'signal', 'absent', 'unseen'],
   /** Luigi's own exit status by the worker's last event; `none` when that is missing. */
@@ -46,7 +49,7 @@ export type Dimensions = { readonly [Name in keyof typeof DIMENSIONS]: (typeof D
 export function classify(evidence: Evidence): Dimensions {
   return {
     stop: evidence.stop ?? 'no',
-    word: evidence.foreign !== undefined ? 'foreign' : evidence.refused ? 'refused' : 'none',
+    word: wordOf(evidence),
     process: processOf(evidence),
     verdict: verdictOf(evidence.bye),
     stalled: evidence.stalled ? 'yes' : 'no',
@@ -54,6 +57,13 @@ export function classify(evidence: Evidence): Dimensions {
     ran: evidence.anythingRan ? 'yes' : 'no',
     account: isWhole(evidence) ? 'whole' : 'torn',
   };
+}
+
+/** A rejection comes before a refusal: that is how one looks which is met before the run has begun. */
+function wordOf({ foreign, rejected, record, refused }: Evidence): Dimensions['word'] {
+  if (foreign !== undefined) return 'foreign';
+  if (rejected || record?.rejected) return 'rejected';
+  return refused ? 'refused' : 'none';
 }
 
 const FLUSH_FAILED = 120;

@@ -14,6 +14,8 @@ export interface ExitRecord {
   readonly deadline?: boolean | undefined;
   /** Bytes of captured output that were not kept; absent when none is captured. */
   readonly dropped?: number | undefined;
+  /** An identity was refused, and the run ended because of it; absent when no gateway knew the run. */
+  readonly rejected?: boolean | undefined;
   /** Milliseconds since the epoch. */
   readonly at?: number | undefined;
 }
@@ -42,10 +44,11 @@ function exitRecordOf(record: Record<string, unknown> | undefined): ExitRecord |
 }
 
 /** What only a run without a parent tells. */
-function detached({ deadline, dropped, at }: Record<string, unknown>): Partial<ExitRecord> {
+function detached({ deadline, dropped, rejected, at }: Record<string, unknown>): Partial<ExitRecord> {
   return {
     ...(typeof deadline === 'boolean' && { deadline }),
     ...(typeof dropped === 'number' && { dropped }),
+    ...(typeof rejected === 'boolean' && { rejected }),
     ...(typeof at === 'number' && { at: 1_000 * at }),
   };
 }

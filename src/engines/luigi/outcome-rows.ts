@@ -1,7 +1,7 @@
 import type { ErrorCode } from '#core/errors.ts';
 import type { RunOutcome } from '#core/run.ts';
 import type { Dimensions } from './evidence.ts';
-import { because, death, leftovers, type OutcomeFacts, rootSays, whileRunning } from './outcome-words.ts';
+import { because, death, leftovers, type OutcomeFacts, rejection, rootSays, whileRunning } from './outcome-words.ts';
 
 type Pattern = { readonly [Name in keyof Dimensions]?: readonly Dimensions[Name][] };
 
@@ -25,6 +25,9 @@ const judged = (...verdict: Dimensions['verdict'][]): Pattern => ({ ...NOT_STOPP
 
 const STILL_GOING =
   'It may still be going: look for processes with its id in the environment (PLUMBLINE_RUN_ID) on the agent.';
+
+const IDENTITY_REMEDY =
+  "See in the gateway's audit why, and correct its policy if the task may have the token; a run that is over gets none.";
 
 /**
  * The whole decision, docs/outcomes.md in code: every combination of the dimensions matches exactly one row. Green needs all
@@ -77,6 +80,22 @@ export const OUTCOME_ROWS: readonly OutcomeRow[] = [
     state: 'failed',
     code: 'refusal',
     says: ({ run, evidence }) => `${run} was not started: ${evidence.refused?.message}`,
+  },
+  {
+    id: 'identity-rejected',
+    when: { stop: ['no'], word: ['rejected'], process: [...ENDED, 'absent'] },
+    state: 'failed',
+    code: 'ERR_IDENTITY_REJECTED',
+    says: (facts) => `${facts.run} was ended at once: ${rejection(facts)}`,
+    remedy: IDENTITY_REMEDY,
+  },
+  {
+    id: 'identity-rejected-unconfirmed',
+    when: { stop: ['no'], word: ['rejected'], process: ['unseen'] },
+    state: 'failed',
+    code: 'ERR_IDENTITY_REJECTED',
+    says: (facts) => `${facts.run} was to be ended at once and did not confirm: ${rejection(facts)}`,
+    remedy: STILL_GOING,
   },
   {
     id: 'lost',

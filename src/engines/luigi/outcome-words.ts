@@ -1,4 +1,9 @@
+import { oneLine } from '#core/task-name.ts';
 import type { Evidence } from './evidence.ts';
+
+/** Characters of somebody else's words in one of ours. */
+const MESSAGE_LENGTH = 500;
+const WORD_LENGTH = 64;
 
 /** What the message of an outcome may mention. */
 export interface OutcomeFacts {
@@ -29,6 +34,14 @@ export function death({ record }: Evidence): string {
 
 export function rootSays({ asked }: Evidence): string {
   return asked?.complete === true ? '; its root task is complete by now' : '';
+}
+
+/** Whose identity was refused and why, as the gateway or the worker put it. */
+export function rejection({ evidence: { rejected } }: OutcomeFacts): string {
+  if (!rejected) return 'an identity was refused, and the event that says which is missing';
+  const { family, reason, message } = rejected;
+  const whose = family ? `the identity of ${family}` : 'its identity';
+  return `${whose} was refused (${oneLine(reason, WORD_LENGTH)}): ${oneLine(message, MESSAGE_LENGTH)}`;
 }
 
 export function because(error: string | undefined): string {

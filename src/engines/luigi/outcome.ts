@@ -2,7 +2,7 @@ import { ERROR_FAMILIES, type ErrorCode } from '#core/errors.ts';
 import type { Finding, RunOutcome, RunUpdate, TaskRecord } from '#core/run.ts';
 import { oneLine, taskName } from '#core/task-name.ts';
 import { classify, type Dimensions, type Evidence } from './evidence.ts';
-import { MESSAGE_LENGTH, taskFindings } from './findings.ts';
+import { isRejected, MESSAGE_LENGTH, reportedFindings, taskFindings } from './findings.ts';
 import { type OutcomeRow, outcomeRow } from './outcome-rows.ts';
 import type { OutcomeFacts } from './outcome-words.ts';
 import type { Ending, RunStory } from './run-story.ts';
@@ -80,6 +80,7 @@ function findings(row: OutcomeRow, facts: OutcomeFacts, story: RunStory): readon
     ...own,
     ...brokenOff(story, severity),
     ...taskFindings(tasks, story.tasks.nameless, severity),
+    ...reportedFindings(story.reported),
     ...lostEvents(story),
   ];
 }
@@ -91,9 +92,14 @@ function brokenOff({ aborted }: RunStory, severity: Finding['severity']): Findin
   return [{ severity, code: 'ERR_RUN_FAILED', message, frame: userFrame(aborted.frames) }];
 }
 
-/** Tasks that died because we stopped the run: one finding says so already. */
-function isOwnDoing({ state }: OutcomeRow, task: TaskRecord): boolean {
-  return (state === 'cancelled' || state === 'deadline') && task.state === 'died' && task.failure === undefined;
+/**
+ * Tasks that died because we stopped the run, or because its worker ended it for another task's identity: one finding says so
+ * already. A run that is being stopped gets no tokens any more.
+ */
+function isOwnDoing({ state, code }: OutcomeRow, task: TaskRecord): boolean {
+  const stopped = state === 'cancelled' || state === 'deadline';
+  if (stopped && isRejected(task)) return true;
+  return (stopped || code === 'ERR_IDENTITY_REJECTED') && task.state === 'died' && task.failure === undefined;
 }
 
 function rowFinding(

@@ -185,8 +185,21 @@ const READERS: Readonly<Record<string, (read: Reader) => object>> = {
     verifiable: read.flag('verifiable', true),
     error: read.maybeText('error') ?? '',
   }),
+  rejected: lostIdentity,
+  reported: lostIdentity,
   bye: (read) => ({ exitCode: read.number('exitCode'), lost: read.maybeNumber('lost') ?? 0 }),
 };
+
+/** That it was refused counts, however little of the rest can be read. */
+function lostIdentity(read: Reader) {
+  return {
+    task: read.maybeText('task'),
+    family: read.maybeText('family'),
+    reason: read.maybeText('reason') ?? 'unknown',
+    message: read.maybeText('message') ?? '',
+    status: read.maybeNumber('status'),
+  };
+}
 
 function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);

@@ -20,6 +20,8 @@ export class RunStory {
   #hello: EventOf<'hello'> | undefined;
   #refused: EventOf<'refused'> | undefined;
   #aborted: EventOf<'aborted'> | undefined;
+  #rejected: EventOf<'rejected'> | undefined;
+  readonly #reported: EventOf<'reported'>[] = [];
   #asked: EventOf<'asked'> | undefined;
   #bye: EventOf<'bye'> | undefined;
   #foreign: string | undefined;
@@ -37,6 +39,16 @@ export class RunStory {
   /** What broke the whole run off outside of any task. */
   get aborted(): EventOf<'aborted'> | undefined {
     return this.#aborted;
+  }
+
+  /** What the run lost its identity by; the first says it. */
+  get rejected(): EventOf<'rejected'> | undefined {
+    return this.#rejected;
+  }
+
+  /** Tasks that ran without a token although enforcement would have refused them one. */
+  get reported(): readonly EventOf<'reported'>[] {
+    return this.#reported;
   }
 
   /** The worker speaks another protocol; nothing of it is understood from there on. */
@@ -74,6 +86,7 @@ export class RunStory {
       ...ending,
       hello: this.#hello,
       refused: this.#refused,
+      rejected: this.#rejected,
       foreign: this.#foreign,
       asked: this.#asked,
       bye: this.#bye?.exitCode,
@@ -91,6 +104,12 @@ export class RunStory {
         return [{ kind: 'state', state: 'running', at: event.at }];
       case 'refused':
         this.#refused ??= event;
+        return [];
+      case 'rejected':
+        this.#rejected ??= event;
+        return this.tasks.fold(event);
+      case 'reported':
+        this.#reported.push(event);
         return [];
       case 'aborted':
         this.#aborted ??= event;

@@ -90,6 +90,8 @@ export class TaskLedger {
         return this.#fail(event.task, 'died', deathOf(event), event.at);
       case 'stalled':
         return event.task === undefined ? [] : this.#fail(event.task, 'died', stallOf(event.why), event.at);
+      case 'rejected':
+        return event.task === undefined ? [] : this.#fail(event.task, 'failed', rejectionOf(event), event.at);
       case 'unschedulable':
         return this.#unschedulable(event);
       case 'elsewhere':
@@ -277,6 +279,13 @@ function deathOf({ exitCode, signal }: EventOf<'died'>): TaskFailure {
 
 function stallOf(why: string): TaskFailure {
   return { type: 'ProcessStalled', message: why, traceback: '' };
+}
+
+/** No exception of Python's has a space in its name. */
+export const IDENTITY_REJECTED = 'Identity rejected';
+
+function rejectionOf({ reason, message }: EventOf<'rejected'>): TaskFailure {
+  return { type: IDENTITY_REJECTED, message: `${reason}: ${message}`, traceback: '' };
 }
 
 /** Targets without a name cannot be told apart and name no data set: left out. */

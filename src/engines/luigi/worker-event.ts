@@ -20,6 +20,17 @@ interface Raised {
   readonly frames: readonly Frame[];
 }
 
+/** A task's token that was refused or not to be had, or the whole run's way to luigid: then there is no task. */
+export interface LostIdentity {
+  readonly task: string | undefined;
+  readonly family: string | undefined;
+  /** One word. */
+  readonly reason: string;
+  readonly message: string;
+  /** Of the HTTP answer, if there was one. */
+  readonly status: number | undefined;
+}
+
 /** What the worker tells, see docs/worker-protocol.md. Fields that only people read are optional even where it sends them. */
 export type WorkerEvent = { readonly at: number } & (
   | {
@@ -74,6 +85,8 @@ export type WorkerEvent = { readonly at: number } & (
     }
   | { readonly e: 'stalled'; readonly task: string | undefined; readonly why: string }
   | { readonly e: 'asked'; readonly complete: boolean | null; readonly verifiable: boolean; readonly error: string }
+  | ({ readonly e: 'rejected' } & LostIdentity)
+  | ({ readonly e: 'reported' } & LostIdentity)
   | { readonly e: 'bye'; readonly exitCode: number; readonly lost: number }
 );
 

@@ -23,6 +23,7 @@ from plumbline_luigi.observed_worker import ObservedWorker
 from plumbline_luigi.refusal import Refusal, refuse
 from plumbline_luigi.request import Request
 from plumbline_luigi.root import find_family, import_module, parse_parameters
+from plumbline_luigi.task_guard import RunGuard
 from plumbline_luigi.trace import describe
 
 EXIT_STATUSES = {
@@ -40,9 +41,10 @@ LOCAL_WAITS = {"wait_interval": 0.2, "wait_jitter": 0.0}
 class CommandLine:
     """One run of one root task."""
 
-    def __init__(self, request: Request, events: EventLog):
+    def __init__(self, request: Request, events: EventLog, guard: RunGuard | None = None):
         self._request = request
         self._events = events
+        self._guard = guard
         self._values: dict = {}
         self._root = None
         self._refused = False
@@ -55,7 +57,7 @@ class CommandLine:
         import_module(request.module)
         self._values = parse_parameters(find_family(request.task, request.module), request)
         if not request.local_scheduler:
-            check_luigid(request.scheduler)
+            check_luigid(request.scheduler, self._guard if _behind_gateway(self._guard) else None)
         return self
 
     def run(self) -> None:
@@ -115,7 +117,7 @@ class CommandLine:
 
     def _observed_run(self, run_of, arguments):
         try:
-            result = run_of(arguments, worker_scheduler_factory=_Factory(self._events))
+            result = run_of(arguments, worker_scheduler_factory=_Factory(self._events, self._guard))
         except BaseException as error:
             if not self._refused:
                 self._events.emit("aborted", **describe(error))
@@ -164,8 +166,9 @@ def _look_like_luigi(*arguments: str) -> None:
 
 
 class _Factory(luigi.interface._WorkerSchedulerFactory):
-    def __init__(self, events: EventLog):
+    def __init__(self, events: EventLog, guard: RunGuard | None):
         self._events = events
+        self._guard = guard
 
     def create_local_scheduler(self):
         scheduler = ObservedLocalScheduler(prune_on_get_work=True, record_task_history=False)
@@ -175,7 +178,7 @@ class _Factory(luigi.interface._WorkerSchedulerFactory):
     def create_remote_scheduler(self, url):
         scheduler = ObservedRemoteScheduler(url)
         scheduler.plumbline_events = self._events
-        return scheduler
+        return scheduler.through_gateway(self._guard) if _behind_gateway(self._guard) else scheduler
 
     def create_worker(self, scheduler, worker_processes, assistant=False):
         waits = LOCAL_WAITS if isinstance(scheduler, ObservedLocalScheduler) else {}
@@ -184,8 +187,24 @@ class _Factory(luigi.interface._WorkerSchedulerFactory):
             worker_processes=worker_processes,
             assistant=assistant,
             events=self._events,
+            guard=self._guard,
+            **_known_to_gateway(self._guard),
             **{name: value for name, value in waits.items() if not _configured(name)},
         )
+
+
+def _behind_gateway(guard: RunGuard | None) -> bool:
+    return guard is not None and guard.access.luigid
+
+
+def _known_to_gateway(guard: RunGuard | None) -> dict:
+    """What Luigi's worker must be: under its run's id at the gateway's luigid, with a process for each task's identity."""
+    known: dict = {}
+    if _behind_gateway(guard):
+        known["worker_id"] = guard.run_id
+    if guard is not None and guard.access.identities:
+        known["force_multiprocessing"] = True
+    return known
 
 
 def _configured(name: str) -> bool:

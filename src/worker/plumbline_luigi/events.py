@@ -7,6 +7,8 @@ import os
 import re
 import time
 
+from plumbline_luigi.token_forms import TokenForms
+
 PROTOCOL = 1
 LONG_LINE = 64 * 1024
 LONG_TEXT = 8 * 1024
@@ -29,15 +31,17 @@ class EventLog:
     room is taken while there is some.
     """
 
-    def __init__(self, path, redact=(), notes=None):
+    def __init__(self, path, redact=(), notes=None, jws=False):
         self._path = path
+        self._jws = jws
+        self._forms = TokenForms(jws)
         self._redact = tuple(redact)
         self._secret = _pattern(self._redact)
         self._lost = mmap.mmap(-1, mmap.PAGESIZE)
         self._notes = notes
 
     def __reduce__(self):
-        return (EventLog, (self._path, self._redact, self._notes or self._take_room()))
+        return (EventLog, (self._path, self._redact, self._notes or self._take_room(), self._jws))
 
     @property
     def lost(self):
@@ -73,18 +77,15 @@ class EventLog:
         record = {"v": PROTOCOL, "e": name, "at": time.time(), "pid": os.getpid()}
         for key, value in fields.items():
             if value is not None or key in NULLABLE:
-                record[key] = value if self._secret is None or key in WORDS else self._hide(value)
+                record[key] = value if self._secret is None or key in WORDS else _hidden(value, self._hide_texts)
         line = _ENCODE(record)
+        if self._forms.in_text(line):
+            record = {key: value if key in WORDS else _hidden(value, self._forms.hide) for key, value in record.items()}
+            line = _ENCODE(record)
         return line if len(line) <= LONG_LINE else _ENCODE(cut(record))
 
-    def _hide(self, value):
-        if isinstance(value, str):
-            return self._secret.sub("***", value)
-        if isinstance(value, dict):
-            return {self._hide(key): self._hide(item) for key, item in value.items()}
-        if isinstance(value, (list, tuple)):
-            return [self._hide(item) for item in value]
-        return value if isinstance(value, (bool, int, float, type(None))) else self._hide(str(value))
+    def _hide_texts(self, text):
+        return self._secret.sub("***", text)
 
     def _append(self, line):
         data = b"\n" + line.encode("ascii") + b"\n"
@@ -94,6 +95,17 @@ class EventLog:
                 self.lose()
         finally:
             os.close(descriptor)
+
+
+def _hidden(value, hide):
+    """The value with every text in it as `hide` gives it."""
+    if isinstance(value, str):
+        return hide(value)
+    if isinstance(value, dict):
+        return {_hidden(key, hide): _hidden(item, hide) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_hidden(item, hide) for item in value]
+    return value if isinstance(value, (bool, int, float, type(None))) else hide(str(value))
 
 
 def cut(value):

@@ -7,17 +7,25 @@ import re
 
 from luigi import rpc
 
+from plumbline_luigi.gateway_fetcher import GatewayFetcher
 from plumbline_luigi.refusal import Refusal
+from plumbline_luigi.task_guard import RunGuard
 
 SECONDS = 5.0
+GATEWAY_SECONDS = 30.0
 # Changes nothing, costs nothing, and every luigid since 2.8 has it.
 QUESTION = "/api/is_pause_enabled"
 
 
-def check_luigid(url: str) -> None:
-    """Asks with Luigi's own fetcher (proxy variables, user info, Unix sockets); raises Refusal when no scheduler answers."""
+def check_luigid(url: str, guard: RunGuard | None = None) -> None:
+    """Asks with Luigi's own fetcher (proxy variables, user info, Unix sockets), or through the gateway of `guard`.
+
+    Raises Refusal when no scheduler answers. A gateway is given time, since it may be starting again.
+    """
     try:
         scheduler = rpc.RemoteScheduler(url, connect_timeout=SECONDS)
+        if guard is not None:
+            scheduler._fetcher = GatewayFetcher(guard.client, guard.gate, GATEWAY_SECONDS, GATEWAY_SECONDS)
     except Exception as error:
         raise _unreachable(url, error) from None
     try:

@@ -13,6 +13,7 @@ from plumbline_luigi.events import EventLog
 from plumbline_luigi.observed_task import observe_tasks
 from plumbline_luigi.process_tree import die_with_parent
 from plumbline_luigi.standard_output import write_whole_lines
+from plumbline_luigi.task_guard import RunGuard, TaskGuard
 from plumbline_luigi.trace import describe
 
 
@@ -20,17 +21,21 @@ class ObservedTaskProcess(ContextManagedTaskProcess):
     """Luigi's task process; `observe` turns one into it. The class is importable by name, so forkserver can pickle it."""
 
     plumbline_events: EventLog
+    plumbline_guard: TaskGuard | None = None
     plumbline_began: float | None = None
 
     @classmethod
-    def observe(cls, process: ContextManagedTaskProcess, events: EventLog) -> ObservedTaskProcess:
+    def observe(
+        cls, process: ContextManagedTaskProcess, events: EventLog, guard: RunGuard | None = None
+    ) -> ObservedTaskProcess:
         process.__class__ = cls
         process.plumbline_events = events
+        process.plumbline_guard = None if guard is None else guard.guard(process)
         return process
 
     def start(self):
+        self.plumbline_began = time.monotonic()
         super().start()
-        self._tell_start(self.pid)
 
     def run(self):
         if self.use_multiprocessing:
@@ -38,7 +43,17 @@ class ObservedTaskProcess(ContextManagedTaskProcess):
             write_whole_lines()
             observe_tasks(self.plumbline_events)
         else:
-            self._tell_start(os.getpid())
+            self.plumbline_began = time.monotonic()
+        if self.plumbline_guard is None:
+            self._tell_start()
+            self._run()
+            return
+        # Before anything of the task's is asked, its dependencies' complete() included: that may reach for a cloud.
+        with self.plumbline_guard.identity(self.task):
+            self.plumbline_guard.gate.enter(self._tell_start)
+            self._run()
+
+    def _run(self):
         try:
             super().run()
         except KeyboardInterrupt as error:
@@ -49,9 +64,8 @@ class ObservedTaskProcess(ContextManagedTaskProcess):
     def seconds(self) -> float | None:
         return None if self.plumbline_began is None else round(time.monotonic() - self.plumbline_began, 6)
 
-    def _tell_start(self, pid: int) -> None:
-        self.plumbline_began = time.monotonic()
-        self.plumbline_events.emit("start", task=self.task.task_id, worker=pid)
+    def _tell_start(self) -> None:
+        self.plumbline_events.emit("start", task=self.task.task_id, worker=os.getpid())
 
     def _handle_run_exception(self, ex):
         self.plumbline_events.emit("failure", task=self.task.task_id, **describe(ex))

@@ -10,6 +10,8 @@ import math
 from luigi import rpc, scheduler
 
 from plumbline_luigi.events import EventLog
+from plumbline_luigi.gateway_fetcher import GatewayFetcher
+from plumbline_luigi.task_guard import RunGuard
 
 
 class _Observed:
@@ -40,6 +42,14 @@ class ObservedLocalScheduler(_Observed, scheduler.Scheduler):
 
 class ObservedRemoteScheduler(_Observed, rpc.RemoteScheduler):
     """Luigi's client of a luigid."""
+
+    def through_gateway(self, guard: RunGuard) -> ObservedRemoteScheduler:
+        """From now on it asks by the gateway's socket, which waits for as long as Luigi would have tried, or longer."""
+        self.close()
+        patience = self._rpc_retry_attempts * self._rpc_retry_wait
+        self._fetcher = GatewayFetcher(guard.client, guard.gate, patience)
+        self._rpc_retry_attempts = 1
+        return self
 
 
 def _text(value) -> str:

@@ -12,6 +12,7 @@ from plumbline_luigi.events import EventLog
 from plumbline_luigi.exit_record import signal_name
 from plumbline_luigi.observed_process import ObservedTaskProcess
 from plumbline_luigi.stall_watch import StallWatch
+from plumbline_luigi.task_guard import RunGuard
 from plumbline_luigi.trace import describe, describe_text
 
 DONE, FAILED, PENDING, DISABLED = "DONE", "FAILED", "PENDING", "DISABLED"
@@ -20,9 +21,10 @@ DONE, FAILED, PENDING, DISABLED = "DONE", "FAILED", "PENDING", "DISABLED"
 class ObservedWorker(luigi.worker.Worker):
     """Every override calls Luigi's own method and adds an event; none changes what Luigi does, but for a stalled task."""
 
-    def __init__(self, *args, events: EventLog, **kwargs):
+    def __init__(self, *args, events: EventLog, guard: RunGuard | None = None, **kwargs):
         super().__init__(*args, **kwargs)
         self._events = events
+        self._guard = guard
         self._stalls = StallWatch(self, events)
         self._described: set[str] = set()
         self._unfinished: set[str] = set()
@@ -98,6 +100,7 @@ class ObservedWorker(luigi.worker.Worker):
             return super().run()
         finally:
             self._stalls.stop()
+            self._sweep()
             self._tell_disabled()
 
     def _get_work_task_id(self, get_work_response):
@@ -129,16 +132,22 @@ class ObservedWorker(luigi.worker.Worker):
         )
 
     def _create_task_process(self, task):
-        process = ObservedTaskProcess.observe(super()._create_task_process(task), self._events)
+        process = ObservedTaskProcess.observe(super()._create_task_process(task), self._events, self._guard)
         if process.use_multiprocessing:
             self._stalls.start()
         return process
 
     def _purge_children(self):
         super()._purge_children()
+        self._sweep()
         for task_id, why in self._stalls.dead_without_result():
             self._events.emit("stalled", task=task_id, why=why)
             self._task_result_queue.put((task_id, FAILED, why, [], []))
+
+    def _sweep(self):
+        """A task's process that was killed could not remove the files of its identity."""
+        if self._guard is not None:
+            self._guard.sweep()
 
     # The end
 

@@ -3,6 +3,8 @@
 import os
 import re
 
+from plumbline_luigi.token_forms import TokenForms, TokenMask
+
 CHUNK = 64 * 1024
 # At one go; then signals and ended processes have their turn.
 MOST = 16 * CHUNK
@@ -13,14 +15,14 @@ class OutputCapture:
     """One pipe for standard output and error, so that their lines stay in order.
 
     Appends to a file that exists already, up to a number of bytes; what comes after is read and counted, never waited for.
-    Texts to redact are masked before they reach the disk. Commands to a build agent are left as they are: whoever shows the
+    Texts to redact, and tokens by their form, are masked before they reach the disk. Commands to a build agent are left as they are: whoever shows the
     file makes them harmless, because only then it is known to whom.
     """
 
-    def __init__(self, path, most, redact=()):
+    def __init__(self, path, most, redact=(), jws=False):
         self.dropped = 0
         self._room = most
-        self._mask = _Mask(redact)
+        self._mask = _Mask(redact, TokenMask(TokenForms(jws)))
         self._file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC | getattr(os, "O_NOFOLLOW", 0))
         self._room -= os.fstat(self._file).st_size
         self._read, self._write = os.pipe()
@@ -81,7 +83,8 @@ class OutputCapture:
 class _Mask:
     """Replaces texts in a stream of bytes. Holds back no more than could be the beginning of one of them, and no whole line."""
 
-    def __init__(self, texts):
+    def __init__(self, texts, tokens):
+        self._tokens = tokens
         # What has several lines is masked line by line: every line of it is one of the texts.
         found = {text.encode("utf-8", "surrogatepass") for text in texts if text and "\n" not in text}
         self._texts = sorted(found, key=len, reverse=True)
@@ -90,6 +93,12 @@ class _Mask:
         self._held = b""
 
     def take(self, data):
+        return self._tokens.take(self._take(data))
+
+    def rest(self):
+        return self._tokens.take(self._rest()) + self._tokens.rest()
+
+    def _take(self, data):
         if not self._texts:
             return data
         data = self._held + data
@@ -98,7 +107,7 @@ class _Mask:
         self._held = data[end:]
         return shown
 
-    def rest(self):
+    def _rest(self):
         shown, _ = self._masked(self._held, len(self._held)) if self._texts else (b"", 0)
         self._held = b""
         return shown

@@ -33,7 +33,7 @@ def check_python():
 
 def refuse(request, refusal):
     """Reports the refusal, in the event file and on standard error, and leaves with status 64."""
-    events = EventLog(request.events_file, request.redact)
+    events = EventLog(request.events_file, request.redact, jws=request.has_identities)
     code = getattr(refusal, "code", "ERR_UNEXPECTED")
     trace = getattr(refusal, "trace", None) or {}
     events.emit(

@@ -2,6 +2,8 @@
 
 import json
 
+from plumbline_luigi.gateway_access import gateway_access
+
 PROTOCOL = 1
 
 
@@ -34,8 +36,15 @@ class Request:
         self.deadline = _field(fields, "deadlineSeconds", (int, float), None)
         self.end_all = _flag(fields, "endAll")
         self.umask = _field(fields, "umask", int, None)
+        self.gateway = _gateway(fields.get("gateway"))
         if self.workers < 1:
             raise RequestError("workers must be at least 1")
+        if self.gateway is not None and self.gateway.luigid and self.local_scheduler:
+            raise RequestError("gateway.luigid needs a scheduler that is not local")
+
+    @property
+    def has_identities(self):
+        return self.gateway is not None and self.gateway.identities
 
     @property
     def local_scheduler(self):
@@ -54,6 +63,13 @@ def read_request(data):
 
 
 _MISSING = object()
+
+
+def _gateway(value):
+    try:
+        return gateway_access(value)
+    except ValueError as error:
+        raise RequestError(str(error)) from None
 
 
 def _flag(fields, name):

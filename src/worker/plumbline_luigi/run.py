@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import platform
 
 from plumbline_luigi import __version__
@@ -14,16 +15,17 @@ from plumbline_luigi.standard_output import write_whole_lines
 
 def run(request: Request) -> None:
     """Runs the request and leaves the process with Luigi's exit status, or 64 when it is refused."""
-    events = EventLog(request.events_file, request.redact)
+    events = EventLog(request.events_file, request.redact, jws=request.has_identities)
+    supervisor = os.getppid()
     write_whole_lines()
     try:
-        root = _prepare(request, events)
+        root = _prepare(request, events, supervisor)
     except Refusal as refusal:
         refuse(request, refusal)
     root.run()
 
 
-def _prepare(request, events):
+def _prepare(request, events, supervisor):
     from plumbline_luigi.luigi_check import import_luigi
 
     luigi_version = None
@@ -42,7 +44,21 @@ def _prepare(request, events):
     from plumbline_luigi.observed_task import observe_tasks
 
     observe_tasks(events)
-    return CommandLine(request, events).prepare()
+    return CommandLine(request, events, _guard(request, events, supervisor)).prepare()
+
+
+def _guard(request, events, supervisor):
+    """Made before anything of the user's is imported; None when no gateway knows the run."""
+    from plumbline_luigi.task_guard import RunGuard
+
+    if request.gateway is None:
+        return None
+    guard = RunGuard(request.gateway, request.run_id, request.events_file, supervisor, events)
+    try:
+        guard.gate.make()
+    except OSError as error:
+        raise Refusal("ERR_UNEXPECTED", f"The folder for task identities cannot be made: {error.strerror}") from None
+    return guard
 
 
 def start_method() -> str:

@@ -11,6 +11,7 @@ import time
 
 from plumbline_luigi.claim import claim
 from plumbline_luigi.exit_record import ExitRecord, exit_status
+from plumbline_luigi.identity_end import IdentityEnd
 from plumbline_luigi.output_capture import OutputCapture
 from plumbline_luigi.process_tree import process_tree
 
@@ -49,11 +50,12 @@ class _Supervisor:
         self._parent = _NoParent() if request.parent_pid is None else _Parent(request.parent_pid)
         self._deadline = _Deadline(request.deadline)
         self._record = ExitRecord(request.exit_file)
+        self._identity = None if request.gateway is None else IdentityEnd(request.events_file)
         self._tree = process_tree()
         self._signals = signals
         self._output = None
         if request.output_file is not None:
-            self._output = OutputCapture(request.output_file, request.output_max_bytes, request.redact)
+            self._output = OutputCapture(request.output_file, request.output_max_bytes, request.redact, request.has_identities)
             signals.pump(self._output)
         self._worker = 0
         self._status = None
@@ -115,6 +117,8 @@ class _Supervisor:
         if self._output is not None:
             self._output.finish()
             more["dropped"] = self._output.dropped
+        if self._identity is not None:
+            more.update(self._identity.finish())
         return more
 
     def _ended_by_itself(self):

@@ -31,6 +31,15 @@ const refused = {
   remedy: undefined,
   frames: [],
 } as const;
+const rejected = {
+  e: 'rejected',
+  at: 0,
+  task: 'sales.Load_1',
+  family: 'sales.Load',
+  reason: 'family',
+  message: 'no token for this family',
+  status: 400,
+} as const;
 const cut = { bye: undefined, asked: undefined };
 
 /** One test a row, and more where several kinds of evidence lead to it. */
@@ -45,6 +54,13 @@ const CASES: readonly (readonly [row: string, evidence: Partial<Evidence>])[] = 
   ['foreign-protocol', { foreign: '2' }],
   ['refused', { refused, record: exit(64), ...cut }],
   ['refused', { refused, record: undefined, ...cut }],
+  ['identity-rejected', { rejected, record: { ...exit(null, 'SIGTERM'), stopped: true }, ...cut }],
+  ['identity-rejected', { rejected }],
+  ['identity-rejected', { rejected, refused, record: exit(64), ...cut }],
+  ['identity-rejected', { rejected, record: exit(40), bye: 40 }],
+  ['identity-rejected', { record: { ...exit(143), rejected: true }, ...cut }],
+  ['identity-rejected-unconfirmed', { rejected, record: undefined, ...cut }],
+  ['cancelled', { stop: 'cancelled', rejected, record: exit(143), ...cut }],
   ['lost', { record: undefined }],
   ['lost', { record: undefined, supervisorStatus: 0 }],
   ['lost', { record: undefined, ...cut }],

@@ -1,0 +1,27 @@
+"""What the supervisor does about identities when nothing of the run is left: no file of a token stays."""
+
+import os
+import sys
+
+from plumbline_luigi.identity_files import FOLDER
+from plumbline_luigi.run_gate import is_closed
+
+
+class IdentityEnd:
+    """Of one run; the folder is the worker's until then."""
+
+    def __init__(self, events_file):
+        self._folder = os.path.join(os.path.dirname(events_file), FOLDER)
+
+    def finish(self):
+        """Removes the folder; returns what the exit record says of it."""
+        # Only now: it costs more than the rest of the supervisor's start.
+        import shutil
+
+        rejected = is_closed(self._folder)
+        if os.path.lexists(self._folder):
+            shutil.rmtree(self._folder, ignore_errors=True)
+        left = os.path.lexists(self._folder)
+        if left:
+            sys.stderr.write("plumbline_luigi: files of task identities cannot be removed from %s\n" % self._folder)
+        return {"rejected": rejected, **({"identityLeft": True} if left else {})}
