@@ -145,17 +145,27 @@ export class VaultKeys implements SigningKeys {
   }
 
   async #list(): Promise<void> {
-    const { client, clock, log } = this.#options;
+    const { client, clock } = this.#options;
     const signal = AbortSignal.any([this.#closing.signal, AbortSignal.timeout(LISTED_WITHIN_MS)]);
+    let versions: readonly VaultVersion[];
     try {
-      await this.#adopt(await client.versions(signal));
-      this.#trouble = this.#inForce.signing === undefined ? 'no version of its key can sign' : undefined;
+      versions = await client.versions(signal);
     } catch (thrown) {
-      if (this.#closing.signal.aborted) return;
-      const { why } = vaultTrouble(thrown, clock.now());
-      if (why !== this.#trouble) log.error({ room: 'issuer', code: asPlumblineError(thrown).code }, why);
-      this.#trouble = why;
+      return this.#tell(vaultTrouble(thrown, clock.now()).why);
     }
+    try {
+      await this.#adopt(versions);
+    } catch (thrown) {
+      return this.#tell(asPlumblineError(thrown).message);
+    }
+    if (this.#inForce.signing === undefined) this.#tell('no version of its key can sign');
+    else this.#trouble = undefined;
+  }
+
+  #tell(why: string): void {
+    if (this.#closing.signal.aborted) return;
+    if (why !== this.#trouble) this.#options.log.error({ room: 'issuer' }, `The issuer's key in the vault: ${why}`);
+    this.#trouble = why;
   }
 
   /** What changes is on record before it is in force. */
