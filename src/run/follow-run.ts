@@ -1,6 +1,7 @@
 import type { RunOutcome, RunRef, RunUpdate, TaskRecord } from '#core/run.ts';
 import type { CancelReason, Engine } from '#engines/engine.ts';
 import { atDeadline } from './deadline.ts';
+import { RunningAtStop } from './running-at-stop.ts';
 import { RunStopper } from './stop-run.ts';
 import { stoppedOutcome, unansweredOutcome } from './stopped-outcome.ts';
 
@@ -46,7 +47,7 @@ class Following {
   readonly #tasks = new Map<string, TaskRecord>();
   readonly #startedAt = Date.now();
   readonly #cancel = () => void this.#stop('cancelled');
-  #runningAtStop: readonly TaskRecord[] = [];
+  readonly #runningAtStop = new RunningAtStop();
   #disarm = () => {};
   #disarmGiveUp = () => {};
 
@@ -85,6 +86,7 @@ class Following {
     for await (const update of this.#engine.follow(this.#ref, this.#giveUp.signal)) {
       if (update.kind === 'outcome') return this.#conclude(update.outcome);
       if (update.kind !== 'state') this.#tasks.set(update.task.id, update.task);
+      if (update.kind === 'task') this.#runningAtStop.take(update);
       this.#options.onUpdate?.(update);
     }
     throw new TypeError(`The engine ${this.#engine.name} ended the run ${this.#ref.id} without an outcome.`);
@@ -92,7 +94,7 @@ class Following {
 
   async #stop(reason: CancelReason): Promise<void> {
     if (this.#stopper.stop) return;
-    this.#runningAtStop = [...this.#tasks.values()].filter(({ state }) => state === 'running');
+    this.#runningAtStop.begin(this.#tasks.values());
     await this.#stopper.ask(reason);
     this.#disarmGiveUp = atDeadline(this.#options.stopWithinMs ?? STOP_WITHIN_MS, () => this.#giveUp.abort());
   }
@@ -102,7 +104,7 @@ class Following {
     const { stop } = this.#stopper;
     if (!stop) return outcome;
     await this.#stopper.ask(stop.reason);
-    return stoppedOutcome(outcome, this.#stopper.stop ?? stop, this.#runningAtStop);
+    return stoppedOutcome(outcome, this.#stopper.stop ?? stop, this.#runningAtStop.tasks());
   }
 
   #unanswered(error: unknown): RunOutcome {
@@ -114,7 +116,7 @@ class Following {
     };
     const stop = this.#stopper.stop ?? { reason: 'cancelled', answer: 'requested' };
     const because = this.#giveUp.signal.aborted ? stop.error : error;
-    return unansweredOutcome(run, { ...stop, error: because }, this.#runningAtStop);
+    return unansweredOutcome(run, { ...stop, error: because }, this.#runningAtStop.tasks());
   }
 
   #tell(outcome: RunOutcome): RunOutcome {

@@ -273,15 +273,26 @@ def test_a_renewal_that_is_refused_ends_the_run(start, known, folder, gateway):
 
 def test_files_that_cannot_be_written_end_the_run(run_known, folder, gateway):
     gateway.identities = {"sales.Load": ("load", [AZURE])}
-    (folder / "locks.py").write_text(
+    (folder / "full.py").write_text(
         "import os\nfrom identities import *\n"
-        "import resource, signal\n"
-        "resource.setrlimit(resource.RLIMIT_FSIZE, (1, 1))\n"
-        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        "made = os.mkdir\n"
+        "def mkdir(path, *more):\n"
+        "    if '/identity/' in str(path): raise OSError(28, 'No space left on device')\n"
+        "    return made(path, *more)\n"
+        "os.mkdir = mkdir\n"
     )
-    ended = run_known("locks", "sales.Load")
-    # No event can be written either; the exit record was reserved.
-    assert ended.exit["stopped"] is True and ended.exit["rejected"] is True and not (folder / "out").exists()
+    rejected = ended_by_rejection(run_known("full", "sales.Load"))
+    assert rejected["reason"] == "not-set-up" and "No space left" in rejected["message"] and not (folder / "out").exists()
+
+
+def test_that_a_run_was_rejected_is_known_without_its_events(start, known, folder, gateway):
+    gateway.decide = refuse_family("sales.Load")
+    (folder / "deaf.py").write_text("import os\nfrom identities import *\nos.unlink('events')\n")
+    started = start("deaf", "sales.Load", **known)
+    started.process.wait(20)
+    assert not (folder / "events").exists()
+    (folder / "events").touch()
+    assert started.end().exit["rejected"] is True
 
 
 def test_the_gate_cannot_be_kept_open_by_removing_it(run_known, folder, gateway):

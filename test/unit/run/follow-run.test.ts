@@ -74,6 +74,40 @@ describe('following a run', () => {
     assert.match(result.findings[0]?.message ?? '', /was stopped: its time was up while Slow was running/);
   });
 
+  it('names what was running when it was stopped, though it hears of it only afterwards', async () => {
+    const controller = new AbortController();
+    let stop = () => {};
+    const stopped = new Promise<void>((resolve) => {
+      stop = resolve;
+    });
+    const startedAt = Date.now();
+    const told = (id: string, state: TaskRecord['state'], at: number): RunUpdate => ({
+      kind: 'task',
+      task: task(id, state),
+      previous: 'pending',
+      at,
+    });
+    const engine: FollowedEngine = {
+      name: 'memory',
+      async *follow() {
+        yield told('Ended', 'running', startedAt);
+        controller.abort();
+        await stopped;
+        yield told('Ended', 'done', startedAt);
+        yield told('Slow', 'running', startedAt);
+        yield told('Later', 'running', Date.now() + 60_000);
+        yield told('Slow', 'died', Date.now() + 60_000);
+        yield { kind: 'outcome', outcome: outcome('cancelled') };
+      },
+      async cancel() {
+        stop();
+        return 'stopped';
+      },
+    };
+    const { findings } = await followRun(engine, REF, { signal: controller.signal });
+    assert.match(findings[0]?.message ?? '', /was stopped: the step was cancelled while Slow was running$/);
+  });
+
   it('remembers its cancel, though the engine says success', async () => {
     const controller = new AbortController();
     const { engine, calls } = endless({ after: outcome('succeeded') });
