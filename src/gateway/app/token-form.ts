@@ -55,8 +55,8 @@ function fieldsOf(body: Uint8Array): ReadonlyMap<string, string> {
 
 function textOf(body: Uint8Array): string {
   const text = Buffer.from(body).toString('latin1');
-  // Whatever is more than ASCII has to be escaped.
-  return /^[\x21-\x7e]*$/.test(text) ? text : wrong('it is not form-urlencoded');
+  // Whatever else there is has to be escaped; some readers take `;` for `&`.
+  return /^[\w*.~+%&=:/@,-]*$/.test(text) ? text : wrong('it is not form-urlencoded');
 }
 
 function textOfField(name: keyof typeof LONGEST, encoded: string): string {
