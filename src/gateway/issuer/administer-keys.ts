@@ -24,7 +24,7 @@ export interface KeyAdministration {
 
 /** @throws {PlumblineError} `ERR_CONFIG_INVALID` without an issuer, `ERR_INPUT_INVALID` when its keys are in a vault */
 export function administerKeys(
-  config: GatewayConfig,
+  config: Pick<GatewayConfig, 'file' | 'issuer' | 'stateDirectory'>,
   clock: Clock,
   machine: () => MachineTime = machineTime,
 ): KeyAdministration {

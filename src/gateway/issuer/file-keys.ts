@@ -2,7 +2,7 @@ import type { Clock } from '#core/clock.ts';
 import { asPlumblineError, PlumblineError } from '#core/errors.ts';
 import { type IssuerKey, TRANSITIONS } from './issuer-key.ts';
 import { issuerUnavailable } from './issuer-unavailable.ts';
-import { changeKeys, type KeyGround, type KeyList, storedKey } from './key-changes.ts';
+import { changeKeys, type KeyGround, type KeyList, storedKey, timeOf } from './key-changes.ts';
 import type { KeyFolder } from './key-folder.ts';
 import {
   dueStep,
@@ -16,7 +16,7 @@ import {
 } from './key-lifecycle.ts';
 import { type RsaSign, rsaSign } from './rsa-key.ts';
 import type { RecordKey, Signature, SigningKeys } from './signing-keys.ts';
-import { type MachineTime, steadyTime, type TimeMark } from './steady-time.ts';
+import type { MachineTime, TimeMark } from './steady-time.ts';
 import type { PublicKey } from './token-issuer.ts';
 
 export interface FileKeysOptions {
@@ -113,10 +113,11 @@ export class FileKeys implements SigningKeys {
   }
 
   async #isDue(): Promise<boolean> {
-    const { folder, times, clock, machine } = this.#options;
+    const { folder, times } = this.#options;
     const { mark, keys, version } = this.#inForce;
     if (this.#trouble !== undefined || (await folder.version()) !== version) return true;
-    return dueStep(keys, times, steadyTime(mark, clock.now(), machine())) !== undefined;
+    const { now, needsMark } = timeOf(mark, this.#options);
+    return needsMark || dueStep(keys, times, now) !== undefined;
   }
 }
 

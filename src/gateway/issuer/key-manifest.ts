@@ -35,10 +35,10 @@ async function keyOf(value: unknown): Promise<IssuerKey> {
 }
 
 function markOf(value: unknown): TimeMark {
-  const { at, boot, ms } = record(value);
-  if (typeof at !== 'number' || typeof boot !== 'string' || typeof ms !== 'number')
+  const { at, clock, boot, ms } = record(value);
+  if (typeof at !== 'number' || typeof clock !== 'number' || typeof boot !== 'string' || typeof ms !== 'number')
     throw new Error('its mark of time is none');
-  return { at, boot, ms };
+  return { at, clock, boot, ms };
 }
 
 function record(value: unknown): Readonly<Record<string, unknown>> {
