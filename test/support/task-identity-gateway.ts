@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { createHash, randomUUID } from 'node:crypto';
-import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createLocalJWKSet, decodeProtectedHeader, type JWTPayload, jwtVerify } from 'jose';
 import { stringify } from 'yaml';
@@ -108,9 +108,9 @@ export class TaskIdentityGateway {
         ...options.config,
       },
     });
-    for (const name of readdirSync(FIXTURES)) copyFileSync(join(FIXTURES, name), join(served.folder, name));
+    cpSync(FIXTURES, codeOf(served), { recursive: true, filter: (path) => !path.endsWith('__pycache__') });
     mkdirSync(join(served.folder, 'state'), { mode: 0o700 });
-    const usual = usualPolicy(served, options.python ?? luigiPython());
+    const usual = usualPolicy(served, options);
     const policy = options.policy?.(usual, served) ?? usual;
     const luigid = options.luigid ? await startSocketLuigid(join(served.folder, 'state'), luigiPython()) : undefined;
     const gateway = new TaskIdentityGateway(served, front, luigid, policy);
@@ -173,7 +173,9 @@ export class TaskIdentityGateway {
   }
 
   cancel({ id, runToken }: CreatedRun): Promise<Response> {
-    return this.served.request(`/v1/runs/${id}/cancel`, runToken, { method: 'POST' });
+    const headers = { 'content-type': 'application/json' };
+    const body = JSON.stringify({ reason: 'cancelled' });
+    return this.served.request(`/v1/runs/${id}/cancel`, runToken, { method: 'POST', headers, body });
   }
 
   place(name: string): string {
@@ -224,7 +226,8 @@ export class TaskIdentityGateway {
       subject_token_type: 'https://plumbline.dev/token-type/worker',
       ...fields,
     });
-    return fetch(`${this.served.url}/v1/token`, { method: 'POST', body: form });
+    const headers = { 'content-type': 'application/x-www-form-urlencoded' };
+    return fetch(`${this.served.url}/v1/token`, { method: 'POST', headers, body: String(form) });
   }
 
   /** Stops the gateway; the log as a whole is as it was written. */
@@ -252,6 +255,10 @@ export class TaskIdentityGateway {
   }
 }
 
+function codeOf({ folder }: ServedGateway): string {
+  return join(folder, 'code');
+}
+
 export function sha256(text: string | Uint8Array): string {
   return createHash('sha256').update(text).digest('hex');
 }
@@ -267,21 +274,27 @@ export function bindingsOf({ bindings }: IdentityPolicy, roles: readonly string[
 }
 
 /** One role whose families have two identities, and one that has none. */
-function usualPolicy(served: ServedGateway, python: string): IdentityPolicy {
+function usualPolicy(
+  served: ServedGateway,
+  { python = luigiPython(), ...options }: TaskIdentityOptions,
+): IdentityPolicy {
   const base = served.policy() as IdentityPolicy & { roles: { etl: Record<string, unknown> } };
+  const { scheduler, ...role } = base.roles.etl;
+  const hasLuigid = options.luigid || options.config?.['luigid'] !== undefined;
   const file = { files: [{ audience: AUDIENCE, variable: 'TASK_TOKEN_FILE' }] };
   return {
     ...base,
     identities: { sales: file, stock: file },
     roles: {
       etl: {
-        ...base.roles.etl,
+        ...role,
+        ...(!hasLuigid && { scheduler }),
         modules: ['identities', 'clouds'],
         tasks: ['**'],
         maxWorkers: 8,
         attempts: 1,
         namespaces: [''],
-        code: { kind: 'installed', path: served.folder, python },
+        code: { kind: 'installed', path: codeOf(served), python },
         taskIdentities: [
           { tasks: ['First', 'Leaf'], identity: 'sales' },
           { tasks: ['Second', 'Third'], identity: 'stock' },
