@@ -99,7 +99,7 @@ export class ServedGateway {
 
   /** Starts the process; resolves when it is ready. The ports stay the same from the first start on. */
   async start(): Promise<void> {
-    if (this.url === '') await this.#configure();
+    if (this.url === '') await this.configure();
     const program = this.options.program ?? resolve(ROOT, 'src/cli/main.ts');
     const flags = ['--disable-warning=ExperimentalWarning', program];
     const child = spawn(process.execPath, [...flags, 'gateway', 'serve', '--config', this.configFile], {
@@ -254,7 +254,8 @@ export class ServedGateway {
     }
   }
 
-  async #configure(): Promise<void> {
+  /** Ports, and gateway.yaml; done by the first start unless it was done before. */
+  async configure(): Promise<void> {
     const [port, metricsPort] = [await freePort(), await freePort()];
     this.url = `http://127.0.0.1:${port}`;
     this.metricsUrl = `http://127.0.0.1:${metricsPort}/metrics`;
