@@ -105,8 +105,7 @@ export function taskTokenExchange({ workers, policy, issuer, audit }: ExchangeOp
 
   function audited(worker: Worker, { family, taskId, requestId }: TaskTokenRequest): AuditData {
     const { id, attempt, role, caller } = worker;
-    const isAlive = workers.find(id) === worker;
-    const { policy: sha256, binding, mode } = isAlive ? workers.decide(worker) : ({} as Partial<Decision>);
+    const { policy: sha256, binding, mode } = workers.decide(worker);
     const who = { caller: auditedCaller(caller), requestId, worker: id, role, attempt };
     return { ...who, family, taskId, policy: sha256, binding, mode };
   }

@@ -12,9 +12,8 @@ export function runWorkers(attemptOf: (runId: string) => RunAttempt | undefined)
     },
     decide({ runId, caller }: Worker, policy, now) {
       const attempt = attemptOf(runId);
-      if (attempt !== undefined) return decideRun(policy, caller, attempt.run.record.specification, now);
-      const reasons = [{ reason: 'run-ended' }];
-      return { allowed: false, wouldAllow: false, mode: 'enforce', reasons, policy: policy.sha256 };
+      if (attempt === undefined) throw new TypeError('A worker is asked about whose run has ended');
+      return decideRun(policy, caller, attempt.run.record.specification, now);
     },
   };
 }

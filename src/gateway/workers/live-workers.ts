@@ -24,11 +24,13 @@ interface Decided {
 /** Every worker that lives, asked where it comes from each time; decisions are kept for a moment. */
 export function liveWorkers({ runs, stock, policy, clock }: LiveWorkersOptions): Workers {
   const decided = new WeakMap<Worker, Decided>();
+  const find = (id: string) => (id.endsWith('.0') ? stock?.find(id) : runs.find(id));
   return {
-    find: (id) => (id.endsWith('.0') ? stock?.find(id) : runs.find(id)),
+    find,
     decide(worker) {
       const now = clock.now();
       const inForce = policy();
+      if (find(worker.id) !== worker) return refusal(inForce);
       const known = decided.get(worker);
       if (known !== undefined && isFresh(known, inForce, now)) return known.decision;
       const source = worker.kind === 'run' ? runs : stock;
@@ -38,6 +40,11 @@ export function liveWorkers({ runs, stock, policy, clock }: LiveWorkersOptions):
       return decision;
     },
   };
+}
+
+/** Of one that has died since it was found. */
+function refusal({ sha256: policy }: Policy): Decision {
+  return { allowed: false, wouldAllow: false, mode: 'enforce', reasons: [{ reason: 'worker-unknown' }], policy };
 }
 
 /** A clock that was set back makes nothing last longer. */

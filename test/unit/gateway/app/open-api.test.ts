@@ -3,7 +3,12 @@ import { Validator } from '@seriousme/openapi-schema-validator';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import ajvFormats from 'ajv-formats';
 import type { InjectOptions } from 'fastify';
-import { BODY, createdRun, GOOD, gatewayWorld, OUTCOME, TASK, type World } from './gateway-world.ts';
+import { Secret } from '#core/secret.ts';
+import type { AppServices } from '#gateway/app/app-services.ts';
+import { workerTokens } from '#gateway/auth/worker-tokens.ts';
+import { identityRejected } from '#gateway/issuer/identity-rejected.ts';
+import type { Worker } from '#gateway/workers/worker.ts';
+import { BODY, callerNamed, createdRun, GOOD, gatewayWorld, OUTCOME, TASK, type World } from './gateway-world.ts';
 
 interface Document {
   readonly openapi: string;
@@ -18,12 +23,72 @@ interface Operation {
   readonly responses: Readonly<Record<string, { readonly content?: Readonly<Record<string, { schema: object }>> }>>;
 }
 
+const WORKER: Worker = {
+  id: '00000000-0000-7000-8000-000000000000.1',
+  kind: 'run',
+  runId: '00000000-0000-7000-8000-000000000000',
+  attempt: 1,
+  caller: callerNamed('good-alice'),
+  role: 'etl',
+};
+const WORKER_TOKENS = workerTokens(new Secret('k'.repeat(43)));
+const EXCHANGE = {
+  grant_type: 'urn:ietf:params:oauth:grant-type:token-exchange',
+  subject_token: WORKER_TOKENS.issue(WORKER.id),
+  subject_token_type: 'https://plumbline.dev/token-type/worker',
+  task_family: 'Load',
+  task_id: 'Load__1',
+};
+
+/** What a gateway has when its configuration says so. */
+const CONFIGURED: Partial<AppServices> = {
+  workers: {
+    find: (id) => (id === WORKER.id ? WORKER : undefined),
+    decide: () => assert.fail('not asked here'),
+  },
+  taskTokens: {
+    exchange: async (_, { family }) => {
+      if (family !== 'Load') throw identityRejected({ reason: 'family' });
+      const targets = [{ kind: 'file', audience: 'vault', variable: 'V' }] as const;
+      return { token: 'a.b.c', expiresAt: Date.now() + 9_000, renewAfterSeconds: 60, audience: 'vault', targets };
+    },
+  },
+  issuer: {
+    url: 'https://issuer.example.com',
+    lifetimeSeconds: 600,
+    keysMaxAgeSeconds: 60,
+    tokenEndpoint: 'https://issuer.example.com/v1/token',
+    issue: () => assert.fail('nothing is issued here'),
+    keys: () => [{ kty: 'RSA', use: 'sig', alg: 'RS256', kid: 'k', n: 'n', e: 'AQAB' }],
+    problem: () => undefined,
+    close: async () => {},
+  },
+  stockWorkers: {
+    workers: {
+      register: async (caller, key, specification) => ({
+        worker: { id: WORKER.runId, key, caller, specification, fingerprint: '', createdAt: 1, expiresAt: 2 },
+        created: true,
+      }),
+      end: async () => false,
+    },
+    tokens: WORKER_TOKENS,
+    schedulerUrl: () => 'https://gateway.example.com/luigid',
+  },
+};
+
+const STOCK = { role: 'etl', module: 'etl.tasks', task: 'Load' };
+
+function exchange(fields: Readonly<Record<string, string>>): InjectOptions {
+  const headers = { 'content-type': 'application/x-www-form-urlencoded' };
+  return { method: 'POST', url: '/v1/token', headers, payload: new URLSearchParams(fields).toString() };
+}
+
 describe('the OpenAPI document', () => {
   let world: World;
   let document: Document;
   const routes: string[] = [];
   before(async () => {
-    world = await gatewayWorld();
+    world = await gatewayWorld({}, CONFIGURED);
     document = (await world.app.inject('/v1/openapi.json')).json();
     const parents: string[] = [];
     for (const line of world.app.printRoutes({ commonPrefix: false, includeHooks: false }).split('\n')) {
@@ -48,6 +113,9 @@ describe('the OpenAPI document', () => {
       Object.keys(methods).map((method) => `${method.toUpperCase()} ${path}`),
     );
     assert.deepEqual(operations.sort(), [
+      'DELETE /v1/luigid/workers/{id}',
+      'GET /.well-known/jwks.json',
+      'GET /.well-known/openid-configuration',
       'GET /healthz',
       'GET /readyz',
       'GET /v1/about',
@@ -58,9 +126,11 @@ describe('the OpenAPI document', () => {
       'GET /v1/runs/{id}/graph',
       'GET /v1/runs/{id}/lineage',
       'GET /v1/runs/{id}/logs',
+      'POST /v1/luigid/workers',
       'POST /v1/runs',
       'POST /v1/runs/{id}/cancel',
       'POST /v1/runs/{id}/token',
+      'POST /v1/token',
       'PUT /v1/bundles/{sha256}',
     ]);
   });
@@ -68,7 +138,8 @@ describe('the OpenAPI document', () => {
   it('has every route that answers something else than 405, and every one of its operations answers', async () => {
     const id = '00000000-0000-7000-8000-000000000000';
     for (const [path, methods] of Object.entries(document.paths)) {
-      const url = path.replace('{id}', id).replace('{sha256}', 'a'.repeat(64));
+      const inPath = path.includes('/workers/') ? `${id}.0` : id;
+      const url = path.replace('{id}', inPath).replace('{sha256}', 'a'.repeat(64));
       for (const method of ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'] as const) {
         const { statusCode } = await world.app.inject({ method, url, headers: GOOD });
         assert.equal(
@@ -90,7 +161,16 @@ describe('the OpenAPI document', () => {
     assert.equal(new Set(ids).size, ids.length);
     assert.ok(operations.every(({ operation }) => operation.operationId && operation.summary));
     const open = operations.filter(({ operation }) => operation.security?.length === 0).map(({ path }) => path);
-    assert.deepEqual(open.sort(), ['/healthz', '/readyz', '/v1/about', '/v1/openapi.json']);
+    assert.deepEqual(open.sort(), [
+      '/.well-known/jwks.json',
+      '/.well-known/openid-configuration',
+      '/healthz',
+      '/readyz',
+      '/v1/about',
+      '/v1/openapi.json',
+      // The worker's token stands in its form.
+      '/v1/token',
+    ]);
   });
 
   it('describes every answer, exactly', async () => {
@@ -139,6 +219,19 @@ describe('the OpenAPI document', () => {
         { method: 'POST', url: `/v1/runs/${id}/cancel`, headers: json, payload: '{"reason":"cancelled"}' },
       ],
       ['post', '/v1/runs/{id}/cancel', { method: 'POST', url: `/v1/runs/${id}/cancel`, headers: json, payload: '{}' }],
+      ['get', '/.well-known/jwks.json', { url: '/.well-known/jwks.json' }],
+      ['get', '/.well-known/openid-configuration', { url: '/.well-known/openid-configuration' }],
+      ['post', '/v1/token', exchange(EXCHANGE)],
+      ['post', '/v1/token', exchange({ ...EXCHANGE, task_family: 'Other' })],
+      ['post', '/v1/token', exchange({})],
+      ['post', '/v1/token', { method: 'POST', url: '/v1/token', headers: json, payload: '{}' }],
+      ['post', '/v1/luigid/workers', { method: 'POST', url: '/v1/luigid/workers', headers, payload: STOCK }],
+      ['post', '/v1/luigid/workers', { method: 'POST', url: '/v1/luigid/workers', headers, payload: {} }],
+      [
+        'delete',
+        '/v1/luigid/workers/{id}',
+        { method: 'DELETE', url: '/v1/luigid/workers/00000000-0000-7000-8000-000000000000.0' },
+      ],
     ];
     for (const [method, path, request] of requests) await check(method, path, request);
 

@@ -59,7 +59,7 @@ describe('the exchange of a worker for the token of a task', () => {
       config: { url: 'https://issuer.example.com', lifetimeMs: 600_000, keys },
       stateDirectory: folder,
       clock: systemClock,
-      log: { error: () => {}, info: () => {}, warn: () => {} },
+      log: { error: () => {}, info: () => {} },
       audited: async () => {},
       identity: () => assert.fail('no vault'),
       http: NO_NETWORK,
@@ -171,7 +171,7 @@ describe('the exchange of a worker for the token of a task', () => {
   it('refuses what the policy refuses, and says where a report lets the task go on', async () => {
     policy.says = { allowed: false, wouldAllow: false, mode: 'report', reason: 'binding-family' };
     await assert.rejects(tokens.exchange(worker, WANTED), rejected('binding-family', 'report'));
-    const [{ data } = { data: {} }] = ofIdentity();
+    const [{ data } = assert.fail('it is on record')] = ofIdentity();
     assert.deepEqual(
       [data['mode'], data['allowed'], data['wouldAllow'], data['reason'], data['family'], data['taskId']],
       ['report', true, false, 'binding-family', WANTED.family, WANTED.taskId],

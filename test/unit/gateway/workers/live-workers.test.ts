@@ -134,10 +134,7 @@ describe('workers that live', () => {
     assert.ok(worker);
     fixture.machine.finish(fixture.machine.worker(id));
     await fixture.until(id, isOver);
-    await eventually(() => live.find(worker.id) === undefined);
-    clock.move(1_000);
-    await eventually(
-      () => !liveWorkers({ runs: fixture.service.workers, policy: () => fixture.policy, clock }).decide(worker).allowed,
-    );
+    const { allowed, policy, reasons } = live.decide(worker);
+    assert.deepEqual([allowed, policy, reasons], [false, fixture.policy.sha256, [{ reason: 'worker-unknown' }]]);
   });
 });
