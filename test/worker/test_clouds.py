@@ -1,0 +1,76 @@
+"""The clouds' own libraries in a task's process: each finds the task's identity by the environment alone."""
+
+import json
+import os
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from urllib.parse import parse_qsl
+
+import pytest
+from conftest import REPOSITORY
+from gateway_stand_in import AWS, AZURE, GOOGLE, WORKER
+
+CLOUDS = Path(os.environ.get("CLOUDS_PYTHON", REPOSITORY / ".cache" / "python" / "clouds-3.13" / "bin" / "python"))
+pytestmark = pytest.mark.skipif(not CLOUDS.exists(), reason="no Python with the libraries of the clouds")
+
+ANSWER = """<AssumeRoleWithWebIdentityResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/">
+<AssumeRoleWithWebIdentityResult><Credentials><AccessKeyId>ASIATASK</AccessKeyId><SecretAccessKey>s</SecretAccessKey>
+<SessionToken>t</SessionToken><Expiration>2099-01-01T00:00:00Z</Expiration></Credentials>
+<AssumedRoleUser><Arn>arn:aws:sts::123456789012:assumed-role/load/x</Arn><AssumedRoleId>A:x</AssumedRoleId></AssumedRoleUser>
+</AssumeRoleWithWebIdentityResult><ResponseMetadata><RequestId>r</RequestId></ResponseMetadata></AssumeRoleWithWebIdentityResponse>"""
+
+
+@pytest.fixture
+def sts(gateway):
+    """AWS's token service as far as its documentation says what it takes; gives its URL and what it was asked."""
+    asked = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self):
+            fields = dict(parse_qsl(self.rfile.read(int(self.headers["Content-Length"])).decode(), strict_parsing=True))
+            asked.append(fields)
+            good = fields.get("Action") == "AssumeRoleWithWebIdentity" and fields.get("Version") == "2011-06-15"
+            good = good and fields.get("WebIdentityToken") in gateway.tokens and fields.get("RoleArn") == AWS["roleArn"]
+            good = good and "Authorization" not in self.headers
+            self.send_response(200 if good else 403)
+            self.end_headers()
+            self.wfile.write(ANSWER.encode() if good else b"<ErrorResponse/>")
+
+        def log_message(self, *_):
+            pass
+
+    server = HTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}", asked
+    server.shutdown()
+    server.server_close()
+
+
+def test_boto3_google_auth_and_azure_identity_find_the_tasks_identity(run_known, folder, gateway, sts):
+    url, asked = sts
+    gateway.identities = {"Uses": ("uses", [AWS, GOOGLE, AZURE])}
+    ambient = {
+        "AWS_ENDPOINT_URL_STS": url,
+        "AWS_ACCESS_KEY_ID": "AKIAAMBIENT",
+        "AWS_SECRET_ACCESS_KEY": "ambient",
+        "AWS_PROFILE": "ambient",
+        "AZURE_CLIENT_SECRET": "ambient",
+        "GOOGLE_APPLICATION_CREDENTIALS": "/ambient.json",
+        "NO_PROXY": "127.0.0.1",
+    }
+    ended = run_known("clouds", "Uses", {"clouds": ["aws", "google", "azure"]}, python=str(CLOUDS), env=ambient)
+    assert ended.status == 0, ended.describe()
+    found = json.loads((folder / "out" / "clouds.json").read_text())
+    assert found["aws"] == {"method": "assume-role-with-web-identity", "key": "ASIATASK", "region": AWS["region"]}
+    assert len(asked) == 1 and asked[0]["RoleSessionName"].startswith(f"{WORKER}-Uses-")
+    google = found["google"]
+    assert google["url"] == "https://sts.googleapis.com/v1/token" and google["audience"] == GOOGLE["provider"]
+    assert google["subject_token"] == gateway.tokens[1] and google["as"] == GOOGLE["serviceAccount"]
+    assert google["subject_token_type"] == "urn:ietf:params:oauth:token-type:jwt"
+    azure = found["azure"]
+    assert azure["url"] == f"https://login.microsoftonline.com/{AZURE['tenantId']}/oauth2/v2.0/token"
+    assert azure["client_id"] == AZURE["clientId"] and azure["client_assertion"] == gateway.tokens[2]
+    assert azure["client_assertion_type"] == "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+    assert not [token for token in gateway.tokens if token in ended.out + ended.err]
+    assert not (folder / "identity").exists()
