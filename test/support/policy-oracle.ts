@@ -19,6 +19,76 @@ export function oracle(policy: Fields, wanted: RunPermission, now: number): { al
   return { allowed: wouldAllow || reports, wouldAllow };
 }
 
+/** The verdict on a task of a run: whether it gets a token, as whom, and what becomes of it without one. */
+export function taskOracle(policy: Fields, wanted: RunPermission, family: string, now: number): string {
+  const { allowed, wouldAllow } = oracle(policy, wanted, now);
+  if (!allowed) return 'refused: its run ends';
+  const role = (policy['roles'] as Record<string, Fields>)[wanted.role] as Fields;
+  const known = list(policy['bindings']).filter((binding) => knows(binding, wanted, now));
+  const deciding = wouldAllow
+    ? known.find((binding) => requires(binding, wanted) && roleAllows(role, wanted))
+    : known.find((binding) => (binding['mode'] ?? policy['mode']) === 'report');
+  const isName = family.split('.').every((step) => /^[\p{L}_][\p{L}\p{N}_]*$/u.test(step));
+  if (!isName) return 'refused: its run ends';
+  const names = (globs: unknown) => (globs as string[]).some((glob) => fits(glob, family));
+  const entry = list(role['taskIdentities']).find(({ tasks }) => names(tasks));
+  const isLeftOut = deciding?.['taskFamilies'] !== undefined && !names(deciding['taskFamilies']);
+  const isReporting = (deciding?.['mode'] ?? policy['mode']) === 'report';
+  if (entry === undefined || isLeftOut) return isReporting ? 'refused: it runs without' : 'refused: its run ends';
+  return `token of ${entry['identity'] ?? 'nobody'}${wouldAllow ? '' : ', reported'}`;
+}
+
+/** What a person may do with one task at luigid: the words of the accesses that hold for it. */
+export function viewerOracle(policy: Fields, claims: Fields, task: string, now: number): string[] {
+  const known = list(policy['viewers']).filter(
+    (viewer) =>
+      inPeriod(viewer, now) &&
+      all(viewer['match']).every((condition) => holds(condition, find(claims, String(condition['claim'])), true)),
+  );
+  const given = known.filter(({ roles }) => roles === 'all' || isOfRoles(policy, roles as string[], task));
+  const isAnyOf = (...accesses: string[]) => given.some(({ access }) => accesses.includes(String(access)));
+  return [
+    ...(isAnyOf('read', 'operate', 'admin') ? ['read'] : []),
+    ...(isAnyOf('operate', 'admin') ? ['operate'] : []),
+    ...(isAnyOf('admin') ? ['admin'] : []),
+  ];
+}
+
+/** Whether a call from an address, which brings nothing, may act on a task at luigid. `address` as RFC 5952 writes it. */
+export function anonymousOracle(policy: Fields, address: string, task: string, now: number): boolean {
+  const bindings = list(policy['bindings']).filter(
+    (binding) =>
+      binding['issuer'] === 'anonymous' &&
+      inPeriod(binding, now) &&
+      all(binding['match']).every((condition) => holds(condition, address, true)),
+  );
+  const gives = (mode: string, role: string) =>
+    bindings.some((binding) => binding['mode'] === mode && (binding['roles'] as string[]).includes(role));
+  const isDenied = (role: string) =>
+    list(policy['deny']).some(
+      (rule) =>
+        inPeriod(rule, now) &&
+        (rule['issuer'] ?? 'anonymous') === 'anonymous' &&
+        ((rule['roles'] ?? [role]) as string[]).includes(role) &&
+        all(rule['match']).every((condition) =>
+          holds(condition, condition['claim'] === 'address' && !condition['runFacts'] ? address : undefined, true),
+        ),
+    );
+  return Object.keys(policy['roles'] as Fields).some(
+    (role) => gives('report', role) && !gives('enforce', role) && !isDenied(role) && isOfRoles(policy, [role], task),
+  );
+}
+
+/** Whether the namespace of a task is one of some roles', or below one. */
+function isOfRoles(policy: Fields, roles: readonly string[], task: string): boolean {
+  const steps = task.split('.').slice(0, -1);
+  const above = steps.map((_, i) => steps.slice(0, i + 1).join('.'));
+  const own = roles.flatMap((role) => (policy['roles'] as Record<string, Fields>)[role]?.['namespaces'] as string[]);
+  return own.some((namespace) =>
+    steps.length === 0 ? namespace === '' : above.includes(namespace) && namespace !== '',
+  );
+}
+
 function knows(binding: Fields, { caller, role }: RunPermission, now: number): boolean {
   return (
     binding['issuer'] === caller.issuer &&

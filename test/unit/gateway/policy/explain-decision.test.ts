@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { explainDecision, formatExplanation } from '#gateway/policy/explain-decision.ts';
+import { explainTask, formatTaskExplanation } from '#gateway/policy/explain-task.ts';
 import { binding, caller, NOW, permission, policyFrom, ROLE } from '../../../support/sample-policy.ts';
 
 const policy = policyFrom({
@@ -72,5 +73,47 @@ because claim-mismatch · sales · claim ref
     for (const each of [wanted, allowed, permission({ role: 'x' }), permission({ caller: caller({ issuer: 'x' }) })])
       assert.deepEqual(explainDecision(policy, each, NOW).decision, policy.decide(each, NOW));
     assert.match(formatExplanation(explainDecision(policy, allowed, NOW)), /^allowed by sales \(enforce\)\n/);
+  });
+});
+
+describe('explainTask', () => {
+  const tasks = (fields: Readonly<Record<string, unknown>> = {}) =>
+    policyFrom({
+      identities: { loader: { files: [{ audience: 'a', variable: 'A_FILE' }] } },
+      roles: {
+        sales: { ...ROLE, taskIdentities: [{ tasks: ['Check', 'Try*'] }, { tasks: ['Load*'], identity: 'loader' }] },
+      },
+      bindings: [binding({ taskFamilies: ['**'], ...fields })],
+    });
+  const told = (family: string, fields = {}, request = {}) => {
+    const rules = tasks(fields);
+    return formatTaskExplanation(explainTask(rules, rules.decide(permission(request), NOW), family));
+  };
+
+  it('shows what was asked in turn', () =>
+    assert.equal(
+      told('LoadOrders'),
+      `task LoadOrders: a token as loader
+    yes  taskFamilies       like **
+    no   taskIdentities[0]  like Check, Try*
+    yes  taskIdentities[1]  like Load*`,
+    ));
+
+  const verdicts: readonly (readonly [string, string])[] = [
+    [told('Check'), 'task Check: a token without an identity'],
+    [told('Other'), 'task Other: no token (family)'],
+    [told('Other', { mode: 'report' }), 'task Other: no token (family), and it runs without: the binding only reports'],
+    [
+      told('LoadX', { mode: 'report' }, { task: 'X' }),
+      'task LoadX: a token as loader, because the binding only reports',
+    ],
+    [told('LoadX', {}, { task: 'X' }), 'task LoadX: no token (run-denied)'],
+  ];
+  for (const [text, expected] of verdicts) it(`says '${expected}'`, () => assert.equal(text.split('\n')[0], expected));
+
+  it('obeys no name', () => {
+    const [first = ''] = told('Load\u001b[2J\n##vso[task.complete]').split('\n');
+    assert.match(first, /^task Load.*no token \(family-name\)$/);
+    assert.doesNotMatch(first, /\p{Cc}|##vso\[/u);
   });
 });

@@ -43,6 +43,37 @@ const roles = (map: Readonly<Record<string, Fields>>) => ({
 const protectedRef = { claim: 'ref_protected', equals: 'true' };
 const clean = gitlab([{ claim: 'project_id', equals: '7' }, protectedRef]);
 
+const FILE = { files: [{ audience: 'vault', variable: 'VAULT_JWT_FILE' }] };
+const CLIENT = { azure: { clientId: TENANT, tenantId: TENANT } };
+const ALL = [{ tasks: ['**'], identity: 'it' }];
+const END = { until: '2026-12-01', reason: 'x' };
+/** A role `a` whose tasks have identities, and others. */
+const families = (role: Fields, identities: Fields, more: Readonly<Record<string, Fields>> = {}) => ({
+  ...roles({ a: { unixUser: 'u-a', taskIdentities: ALL, ...role }, ...more }),
+  identities,
+});
+const address = (condition: Fields) => ({ all: [{ claim: 'address', ...condition }] });
+const anonymous = (fields: Fields) => ({
+  issuers: { gitlab: ISSUERS.gitlab },
+  roles: { sales: { ...ROLE, namespaces: ['x'] } },
+  bindings: [
+    binding({
+      issuer: 'anonymous',
+      mode: 'report',
+      match: address({ glob: '10.1.*.*' }),
+      examples: { allow: [{ claims: { address: '10.1.2.3' } }], deny: [{ claims: { address: '::1' } }] },
+      ...fields,
+    }),
+    binding({ name: 'other', match: { all: [{ claim: 'project_id', equals: '7' }, protectedRef] } }),
+  ],
+});
+const viewersWith = (fields: Fields, ...conditions: readonly Fields[]) => ({
+  ...clean,
+  roles: { sales: { ...ROLE, namespaces: ['x'] } },
+  viewers: [{ name: 'v', match: { all: conditions }, roles: 'all', access: 'read', examples, ...fields }],
+});
+const viewers = (...conditions: readonly Fields[]) => viewersWith({}, ...conditions);
+
 describe('lintPolicy', () => {
   const rows: readonly (readonly [string, Fields, readonly string[]])[] = [
     ['nothing in a good policy', clean, []],
@@ -194,6 +225,101 @@ describe('lintPolicy', () => {
       'an identity that may be of production by its name',
       roles({ stage: { environment: 'staging', workerIdentity: 'uami-pre-prod' } }),
       ['production-identity roles.stage.workerIdentity'],
+    ],
+    [
+      'identities of tasks under one Unix user with those of another role',
+      families({ unixUser: 'u' }, { it: FILE }, { b: { unixUser: 'u' } }),
+      ['worker-isolation roles.b'],
+    ],
+    [
+      'nothing with one identity under one Unix user',
+      families({ unixUser: 'u' }, { it: { ...FILE, sharedBy: 'x' } }, { b: { unixUser: 'u', taskIdentities: ALL } }),
+      [],
+    ],
+    [
+      'tasks with tokens that run as the gateway',
+      families({ unixUser: undefined }, { it: FILE }),
+      ['worker-isolation roles.a.taskIdentities'],
+    ],
+    ['an identity that no role has', families({}, { it: FILE, other: FILE }), ['unused-identity identities.other']],
+    [
+      'two names of one identity',
+      families(
+        {
+          taskIdentities: [
+            { tasks: ['T'], identity: 'it' },
+            { tasks: ['*'], identity: 'b' },
+          ],
+        },
+        { it: CLIENT, b: CLIENT },
+      ),
+      ['same-identity identities.b'],
+    ],
+    [
+      'families of a role that no entry names',
+      families({ tasks: ['Load*', 'Publish'], taskIdentities: [{ tasks: ['Load*'], identity: 'it' }] }, { it: FILE }),
+      ['uncovered-family roles.a.tasks'],
+    ],
+    [
+      'nothing when the entries name all families together',
+      families(
+        { tasks: ['Load*', 'Publish'], taskIdentities: [{ tasks: ['L*'], identity: 'it' }, { tasks: ['P*'] }] },
+        { it: FILE },
+      ),
+      [],
+    ],
+    [
+      'an entry that those before it hide',
+      families({ taskIdentities: [{ tasks: ['**'], identity: 'it' }, { tasks: ['Load'] }] }, { it: FILE }),
+      ['unreachable roles.a.taskIdentities[1]'],
+    ],
+    [
+      'a role without namespaces beside one that has some',
+      roles({ a: { namespaces: ['a'] }, b: {}, c: { scheduler: 'local' } }),
+      ['no-namespaces roles.b'],
+    ],
+    [
+      'everybody without a credential',
+      anonymous({ match: address({ glob: '**' }), ...END }),
+      ['anonymous-open bindings[0]', 'report-mode bindings[0]'],
+    ],
+    [
+      'every address of IPv4',
+      anonymous({ match: address({ glob: '*.*.*.*' }), ...END }),
+      ['anonymous-open bindings[0]', 'report-mode bindings[0]'],
+    ],
+    [
+      'any address',
+      anonymous({ match: address({ exists: true }), ...END }),
+      ['anonymous-open bindings[0]', 'report-mode bindings[0]'],
+    ],
+    ['addresses that never move over', anonymous({}), ['anonymous-open bindings[0]', 'report-mode bindings[0]']],
+    ['only the mode of addresses that end', anonymous(END), ['report-mode bindings[0]']],
+    ['nothing of addresses that are enforced', anonymous({ mode: 'enforce' }), []],
+    [
+      'viewers by a name that passes on',
+      viewers({ claim: 'email', equals: 'a@example.com' }),
+      ['mutable-name viewers[0].match.all[0].claim'],
+    ],
+    [
+      'nothing of a name beside an id',
+      viewers({ claim: 'email', equals: 'a@example.com' }, { claim: 'oid', equals: 'x' }),
+      [],
+    ],
+    [
+      'viewers by the end of a name',
+      viewers({ claim: 'groups', glob: '*-admins' }),
+      ['wildcard-start viewers[0].match.all[0].glob'],
+    ],
+    [
+      'viewers that are everybody',
+      viewers({ claim: 'sub', exists: true }, { claim: 'iss', equals: 'x' }),
+      ['open-viewer viewers[0].match'],
+    ],
+    [
+      'a viewer whose time is over',
+      viewersWith({ until: '2026-11-01', reason: 'x' }, { claim: 'groups', equals: 'x' }),
+      ['unreachable viewers[0]'],
     ],
     [
       'a vault of production',

@@ -191,6 +191,167 @@ describe('testPolicy', () => {
     assert.deepEqual(exampleProblems(policyFrom({ issuers, bindings })), []);
   });
 
+  describe('tries the family of a task', () => {
+    const identities = {
+      loader: { files: [{ audience: 'a', variable: 'A_FILE' }] },
+      other: { files: [{ audience: 'a', variable: 'A_FILE' }] },
+    };
+    const taskIdentities = [{ tasks: ['Load*'], identity: 'loader' }, { tasks: ['Check'] }];
+    const fields = { identities, roles: { sales: { ...ROLE, taskIdentities } } };
+    const tried = (example: Fields, bound: Fields = {}, bindings: readonly Fields[] = []) => {
+      const one = { claims: SEVEN, ...example };
+      return outcomes(one, one, bound, { ...fields, bindings });
+    };
+    const found: readonly (readonly [string, readonly string[], readonly string[]])[] = [
+      ['that has a token', tried({ family: 'LoadOrders' }), ['pass allowed', "FAIL allowed by 'sales'"]],
+      [
+        'that has none',
+        tried({ family: 'Publish' }),
+        ['FAIL refused: family (family)', 'pass refused: family (family)'],
+      ],
+      [
+        'with its identity',
+        tried({ family: 'LoadOrders', identity: 'loader' }),
+        ['pass allowed', "FAIL allowed by 'sales'"],
+      ],
+      [
+        'with another identity',
+        tried({ family: 'LoadOrders', identity: 'other' }),
+        ['FAIL refused: identity (identity)', 'pass refused: identity (identity)'],
+      ],
+      [
+        'with no identity',
+        tried({ family: 'Check', identity: 'loader' }),
+        ['FAIL refused: identity (identity)', 'pass refused: identity (identity)'],
+      ],
+      [
+        'that the binding leaves out',
+        tried({ family: 'Check' }, { taskFamilies: ['Load*'] }),
+        ['FAIL refused: binding-family (family)', 'pass refused: binding-family (family)'],
+      ],
+      [
+        'that another binding does not leave out',
+        tried({ family: 'Check' }, { taskFamilies: ['Load*'] }, [wide]),
+        ['FAIL refused: binding-family (family)', "FAIL allowed by 'wide'"],
+      ],
+      [
+        'in enforcement where the mode is report',
+        tried({ family: 'Publish' }, { mode: 'report' }),
+        ['FAIL refused: family (family)', 'pass refused: family (family)'],
+      ],
+    ];
+    for (const [what, actual, expected] of found) it(what, () => assert.deepEqual(actual, expected));
+  });
+
+  describe('tries viewers and calls that bring nothing', () => {
+    const roles = { sales: { ...ROLE, namespaces: ['sales'] }, stock: { ...ROLE, namespaces: ['stock'] } };
+    const named = (list: 'viewers' | 'bindings', entries: readonly Fields[], fields: Fields = {}) =>
+      testPolicy(policyFrom({ roles, [list]: entries, ...fields }))
+        .filter(({ binding: rule }) => rule === 'it')
+        .map(({ passed, outcome }) => `${passed ? 'pass' : 'FAIL'} ${outcome}`);
+    const member = (group: string) => ({ claims: { groups: [group] } });
+    const viewer = (name: string, fields: Fields = {}) => ({
+      name,
+      match: { all: [{ claim: 'groups', equals: name }] },
+      roles: ['sales'],
+      access: 'read',
+      examples: { allow: [member(name)], deny: [member('more')] },
+      ...fields,
+    });
+    const more = (fields: Fields) =>
+      viewer('more', { examples: { allow: [member('more')], deny: [member('x')] }, ...fields });
+    const good = ['pass allowed', 'pass refused: claim-mismatch (claim groups)'];
+    const found: readonly (readonly [string, readonly string[], readonly string[]])[] = [
+      ['a person', named('viewers', [viewer('it')]), good],
+      [
+        'a person whom another viewer gives as much',
+        named('viewers', [viewer('it'), more({})]),
+        ['pass allowed', "FAIL allowed by 'more'"],
+      ],
+      [
+        'a person whom another viewer gives everything',
+        named('viewers', [viewer('it'), more({ roles: 'all', access: 'operate' })]),
+        ['pass allowed', "FAIL allowed by 'more'"],
+      ],
+      [
+        'a person whom another viewer gives less',
+        named('viewers', [viewer('it', { access: 'operate' }), more({})]),
+        good,
+      ],
+      [
+        'a person whom another viewer gives something else',
+        named('viewers', [viewer('it'), more({ roles: ['stock'] })]),
+        good,
+      ],
+      [
+        'a person whom another viewer gives a part',
+        named('viewers', [viewer('it', { roles: 'all' }), more({ roles: ['sales', 'stock'] })]),
+        good,
+      ],
+      [
+        'a person whom another viewer gives as much for a time',
+        named('viewers', [viewer('it'), more({ until: '2026-12-01', reason: 'x' })]),
+        good,
+      ],
+      [
+        'the wrong person',
+        named('viewers', [viewer('it', { examples: { allow: [member('x')], deny: [member('it')] } })]),
+        ['FAIL refused: claim-mismatch (claim groups)', 'FAIL allowed'],
+      ],
+      [
+        'a person outside the period',
+        named('viewers', [
+          viewer('it', {
+            until: '2026-12-01',
+            reason: 'x',
+            examples: { allow: [member('it')], deny: [{ ...member('it'), at: '2027-01-01' }] },
+          }),
+        ]),
+        ['pass allowed', 'pass refused: outside-period (from, until)'],
+      ],
+    ];
+    for (const [what, actual, expected] of found) it(what, () => assert.deepEqual(actual, expected));
+
+    const from = (address: string) => ({ claims: { address } });
+    const anonymous = (name: string, glob: string, fields: Fields = {}) => ({
+      name,
+      issuer: 'anonymous',
+      match: { all: [{ claim: 'address', glob }] },
+      roles: ['sales'],
+      mode: 'enforce',
+      examples: { allow: [from('10.1.2.3')], deny: [from('10.2.2.3')] },
+      ...fields,
+    });
+    const one = anonymous('it', '10.1.*.*');
+    const refused = 'pass refused: claim-mismatch (claim address)';
+    const calls: readonly (readonly [string, readonly string[], readonly string[]])[] = [
+      ['an address, whatever the mode', named('bindings', [one]), ['pass allowed', refused]],
+      [
+        'an address of another binding too',
+        named('bindings', [one, anonymous('all', '**')]),
+        ['pass allowed', "FAIL allowed by 'all'"],
+      ],
+      [
+        'an address of another role',
+        named('bindings', [one, anonymous('all', '**', { roles: ['stock'] })]),
+        ['pass allowed', refused],
+      ],
+      [
+        'an address that a deny rule refuses',
+        named('bindings', [one, anonymous('all', '**')], {
+          deny: [{ name: 'no', reason: 'x', match: { all: [{ claim: 'address', equals: '10.2.2.3' }] } }],
+        }),
+        ['pass allowed', refused],
+      ],
+      [
+        'the wrong addresses',
+        named('bindings', [anonymous('it', '10.2.*.*')]),
+        ['FAIL refused: claim-mismatch (claim address)', "FAIL allowed by 'it'"],
+      ],
+    ];
+    for (const [what, actual, expected] of calls) it(what, () => assert.deepEqual(actual, expected));
+  });
+
   it('tells where the example stands', () => {
     const [problem] = exampleProblems(
       policyFrom({ bindings: [binding({ examples: { allow: [{ claims: EIGHT }], deny: [{ claims: EIGHT }] } })] }),
