@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -28,6 +28,7 @@ export interface RunningBrowser {
 export async function startBrowser(): Promise<RunningBrowser> {
   const unpacked = unpackedChromium();
   const folder = mkdtempSync(join(tmpdir(), 'browser-'));
+  writeFileSync(join(folder, 'fonts.conf'), fontsOf(unpacked, folder));
   const browser = await launch({
     executablePath: join(unpacked, 'chromium'),
     headless: 'shell',
@@ -39,7 +40,7 @@ export async function startBrowser(): Promise<RunningBrowser> {
       TMPDIR: folder,
       LANG: 'C.UTF-8',
       LD_LIBRARY_PATH: join(unpacked, 'al2023/lib'),
-      FONTCONFIG_PATH: join(unpacked, 'fonts'),
+      FONTCONFIG_FILE: join(folder, 'fonts.conf'),
     },
   });
   return {
@@ -49,6 +50,12 @@ export async function startBrowser(): Promise<RunningBrowser> {
       rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
     },
   };
+}
+
+/** The package's own names the folders of AWS Lambda. */
+function fontsOf(unpacked: string, folder: string): string {
+  const fonts = `<dir>${join(unpacked, 'fonts')}</dir><cachedir>${join(folder, 'fonts-cache')}</cachedir>`;
+  return `<?xml version="1.0"?><!DOCTYPE fontconfig SYSTEM "fonts.dtd"><fontconfig>${fonts}</fontconfig>\n`;
 }
 
 /** Beside the Python environments, once for each version of the package; 200 MB that take some seconds. */

@@ -220,7 +220,7 @@ export class ChainWriter {
   }
 }
 
-const TYPE = /^dev\.plumbline(?:\.[a-z]+)+$/;
+const TYPE = /^dev\.plumbline(?:\.[a-z]+(?:-[a-z]+)*)+$/;
 
 function encodableEvent(event: AuditEvent): EncodableEvent {
   if (!TYPE.test(event.type)) throw new TypeError(`'${event.type}' is no type of an audit event`);

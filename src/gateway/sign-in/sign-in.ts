@@ -96,8 +96,7 @@ export class SignIn {
   async signOut({ headers, ...request }: SignInRequest): Promise<Page> {
     const { sessions, recorder, address, log } = this.#parts;
     const here = address();
-    if (headers.origin !== undefined && headers.origin !== here.origin)
-      throw new Problem('request-invalid', 'Only the page of this gateway signs out');
+    if (!isOwnForm(headers, here)) throw new Problem('request-invalid', 'Only the page of this gateway signs out');
     const person = sessions.end(headers.cookie);
     if (person !== undefined)
       await recorder.signedOut(person, facts(request)).catch((err: unknown) => {
@@ -155,6 +154,11 @@ export class SignIn {
 function checkNavigation(request: SignInRequest): SignInRequest {
   if (wantsPage(request)) return request;
   throw new Problem('sign-in-needed', 'Somebody has to open this page in a browser');
+}
+
+/** Pages that send no referrer send no origin either; where a form lies is in a header that no page can set. */
+function isOwnForm({ origin, 'sec-fetch-site': site }: IncomingHttpHeaders, here: SignInAddress): boolean {
+  return site === undefined ? origin === undefined || origin === here.origin : site === 'same-origin';
 }
 
 /** Cookies of sign-ins that were left, before they make the head of requests too large. */

@@ -5,10 +5,12 @@ import { join } from 'node:path';
 import { parseSetCookie } from 'cookie';
 import { PlumblineError } from '#core/errors.ts';
 import { Problem } from '#gateway/app/problem.ts';
+import type { SignInRequest } from '#gateway/sign-in/sign-in.ts';
 import type { Page } from '#gateway/sign-in/sign-in-pages.ts';
 import { PeopleProvider } from '../../../support/people-provider.ts';
 import { cookiesOf, FROM_PROVIDER, logIn, PUBLIC_URL, REDIRECT_URI, SignInWorld } from './sign-in-world.ts';
 
+const OWN_FORM = { 'sec-fetch-site': 'same-origin' };
 const PEOPLE = {
   robin: { team: 'data', preferred_username: 'robin@contoso.example', picture: 'https://tracker.example/p.png' },
   mallory: { team: 'other', name: '<img src=x onerror=alert(1)>' },
@@ -120,7 +122,9 @@ describe('signing in, with a real provider', function () {
 
     world = new SignInWorld(provider.url);
     const last = (await world.signIn('robin')).cookie;
-    const page = await world.opened.signIn.signOut(world.request({ method: 'POST', headers: { cookie: last } }));
+    const page = await world.opened.signIn.signOut(
+      world.request({ method: 'POST', headers: { cookie: last, ...OWN_FORM } }),
+    );
     assert.deepEqual([page.status, visitor(last).kind], [200, 'nobody']);
     assert.match(
       String(page.headers['set-cookie']),
@@ -272,18 +276,28 @@ describe('signing in, with a real provider', function () {
   it('ends a session though the record of it cannot be written', async () => {
     const { cookie } = await world.signIn('robin');
     world.auditFailure = new PlumblineError('ERR_AUDIT_UNAVAILABLE', 'The audit log cannot be written');
-    const page = await world.opened.signIn.signOut(world.request({ method: 'POST', headers: { cookie } }));
+    const page = await world.opened.signIn.signOut(world.request({ method: 'POST', headers: { cookie, ...OWN_FORM } }));
     assert.deepEqual([page.status, visitor(cookie).kind], [200, 'nobody']);
     assert.match(world.logged.join(), /a sign-out is not on record/);
   });
 
   it('another site signs nobody out', async () => {
     const { cookie } = await world.signIn('robin');
-    const headers = { cookie, origin: 'https://evil.example' };
-    await assert.rejects(world.opened.signIn.signOut(world.request({ method: 'POST', headers })));
+    const signOut = (headers: SignInRequest['headers']) =>
+      world.opened.signIn.signOut(world.request({ method: 'POST', headers: { cookie, ...headers } }));
+    const old = { 'sec-fetch-site': undefined };
+    for (const headers of [
+      { origin: 'https://evil.example', 'sec-fetch-site': 'cross-site' },
+      { origin: PUBLIC_URL, 'sec-fetch-site': 'same-site' },
+      { ...old, origin: 'https://evil.example' },
+      { ...old, origin: 'null' },
+    ])
+      await assert.rejects(signOut(headers), (error) => error instanceof Problem && error.code === 'request-invalid');
     assert.equal(visitor(cookie).kind, 'known');
-    const own = { cookie, origin: PUBLIC_URL };
-    assert.equal((await world.opened.signIn.signOut(world.request({ method: 'POST', headers: own }))).status, 200);
+    // As a page without a referrer sends it.
+    assert.equal((await signOut({ origin: 'null', 'sec-fetch-site': 'same-origin' })).status, 200);
+    assert.equal(visitor(cookie).kind, 'nobody');
+    assert.equal((await signOut({ ...old, origin: PUBLIC_URL })).status, 200);
   });
 
   it('works again as soon as a provider that was away is back', async () => {
