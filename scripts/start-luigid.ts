@@ -1,9 +1,11 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { request } from 'node:http';
 import { createServer } from 'node:net';
 import { dirname, join } from 'node:path';
 
 export interface RunningLuigid {
+  /** Empty for one that listens on a socket. */
   readonly url: string;
   readonly pid: number;
   close(): Promise<void>;
@@ -16,18 +18,35 @@ export interface RunningLuigid {
  */
 export async function startLuigid(folder: string, python: string, port?: number): Promise<RunningLuigid> {
   const own = port ?? (await freePort());
-  const url = `http://127.0.0.1:${own}`;
+  const place = { args: ['--address', '127.0.0.1', '--port', String(own)], reach: { host: '127.0.0.1', port: own } };
+  return { url: `http://127.0.0.1:${own}`, ...(await running(folder, python, place)) };
+}
+
+/** A real luigid that nobody but this user and root reaches: on a Unix socket, as behind a gateway. */
+export async function startLuigidOnSocket(folder: string, python: string, socket: string): Promise<RunningLuigid> {
+  const place = { args: ['--unix-socket', socket], reach: { socketPath: socket } };
+  return { url: '', ...(await running(folder, python, place)) };
+}
+
+interface Place {
+  readonly args: readonly string[];
+  readonly reach: { readonly host: string; readonly port: number } | { readonly socketPath: string };
+}
+
+async function running(folder: string, python: string, { args, reach }: Place): Promise<Omit<RunningLuigid, 'url'>> {
   const luigid = join(dirname(python), 'luigid');
-  const args = ['--address', '127.0.0.1', '--port', String(own), '--state-path', join(folder, 'luigid.pickle')];
-  const child = spawn(luigid, args, { cwd: folder, stdio: 'ignore' });
+  const child = spawn(luigid, [...args, '--state-path', join(folder, 'luigid.pickle')], {
+    cwd: folder,
+    stdio: 'ignore',
+  });
   const exited = once(child, 'exit');
-  await untilItAnswers(url, child);
+  await untilItAnswers(reach, child);
   const close = async () => {
     child.kill('SIGKILL');
     await exited;
   };
   if (child.pid === undefined) throw new Error('luigid did not start.');
-  return { url, pid: child.pid, close };
+  return { pid: child.pid, close };
 }
 
 /** A port that nobody listens on right now. */
@@ -41,15 +60,23 @@ export async function freePort(): Promise<number> {
   return address.port;
 }
 
-async function untilItAnswers(url: string, child: ChildProcess): Promise<void> {
+async function untilItAnswers(reach: Place['reach'], child: ChildProcess): Promise<void> {
   while (child.exitCode === null) {
-    try {
-      await fetch(`${url}/api/task_list?data=%7B%7D`, { signal: AbortSignal.timeout(2_000) });
-      return;
-    } catch {
-      // It is still starting: asked again until its process ends or the caller's time is up.
-      await new Promise((resolve) => setTimeout(resolve, 50));
-    }
+    if (await answers(reach)) return;
+    // It is still starting: asked again until its process ends or the caller's time is up.
+    await new Promise((resolve) => setTimeout(resolve, 50));
   }
   throw new Error(`luigid ended with status ${child.exitCode}.`);
+}
+
+function answers(reach: Place['reach']): Promise<boolean> {
+  return new Promise((resolve) => {
+    const asked = request({ ...reach, path: '/api/is_paused?data=%7B%7D', timeout: 2_000, agent: false }, (answer) => {
+      answer.resume();
+      resolve(true);
+    });
+    asked.on('timeout', () => asked.destroy());
+    asked.on('error', () => resolve(false));
+    asked.end();
+  });
 }
