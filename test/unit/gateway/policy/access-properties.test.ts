@@ -193,7 +193,7 @@ class Counts {
   }
 
   check(...all: readonly string[]): void {
-    for (const what of all) assert.ok((this.#counts.get(what) ?? 0) > 50, `${what}: ${this.#counts.get(what)}`);
+    for (const what of all) assert.ok((this.#counts.get(what) ?? 0) > 20, `${what}: ${this.#counts.get(what)}`);
   }
 }
 

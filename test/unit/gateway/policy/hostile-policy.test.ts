@@ -1,11 +1,57 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { parsePolicy } from '#gateway/policy/parse-policy.ts';
-import { document, NOW, permission, policyText } from '../../../support/sample-policy.ts';
+import { binding, document, NOW, permission, policyText, ROLE } from '../../../support/sample-policy.ts';
 
+const only = (claim: string, equals: string) => ({ match: { all: [{ claim, equals }] } });
+/** Everything that a policy can say about tasks, people and calls that bring nothing. */
+const PARTS = {
+  identities: {
+    loader: {
+      environment: 'production',
+      azure: { clientId: '8a1c2e3f-0b4d-4c5e-9f60-7182930a4b5c', tenantId: '8a1c2e3f-0b4d-4c5e-9f60-7182930a4b5c' },
+      aws: { roleArn: 'arn:aws:iam::123456789012:role/loader', region: 'eu-west-1' },
+      google: {
+        provider: '//iam.googleapis.com/projects/1/locations/global/workloadIdentityPools/pool/providers/plumbline',
+        serviceAccount: 'loader@retail-1.iam.gserviceaccount.com',
+      },
+      files: [{ audience: 'vault', variable: 'VAULT_JWT_FILE' }],
+    },
+  },
+  roles: {
+    sales: {
+      ...ROLE,
+      environment: 'production',
+      taskIdentities: [{ tasks: ['LoadOrders'], identity: 'loader' }, { tasks: ['Check'] }],
+      namespaces: ['sales', ''],
+      sharedNamespaces: 'x',
+      stockLuigi: true,
+    },
+  },
+  bindings: [
+    binding({ taskFamilies: ['LoadOrders'] }),
+    binding({
+      name: 'old-hosts',
+      issuer: 'anonymous',
+      mode: 'report',
+      ...only('address', '10.1.2.3'),
+      examples: { allow: [{ claims: { address: '10.1.2.3' } }], deny: [{ claims: { address: '::1' } }] },
+    }),
+  ],
+  viewers: [
+    {
+      name: 'team',
+      ...only('groups', 'team'),
+      roles: 'all',
+      access: 'admin',
+      examples: { allow: [{ claims: { groups: 'team' } }], deny: [{ claims: { groups: 'x' } }] },
+    },
+  ],
+};
 const GOOD = policyText({
   deny: [{ name: 'stop', reason: 'x', match: { all: [{ claim: 'user', equals: 'mallory' }] } }],
 });
+const WHOLE = policyText(PARTS);
 const LINES = GOOD.split('\n');
 const SCRAPS = [
   '[',
@@ -73,19 +119,25 @@ describe('a policy text that was mistyped or is hostile', () => {
   });
 
   it('never allows a stranger, whatever was mistyped', () => {
-    const at = fc.nat(GOOD.length);
-    const mutation = fc.tuple(at, fc.nat(12), fc.oneof(fc.constantFrom(...SCRAPS), fc.string({ maxLength: 4 })));
-    fc.assert(
-      fc.property(mutation, ([start, length, text]) => {
-        const mutated = GOOD.slice(0, start) + text + GOOD.slice(start + length);
-        const { policy } = parsePolicy(mutated, 'policy.yaml');
-        if (policy === undefined) return void isTold(mutated);
-        // A stranger has nothing in common with the policy but its issuer.
-        const stranger = { ...permission().caller, claims: { project_id: 'stranger-0815' } };
-        assert.equal(policy.decide(permission({ caller: stranger }), NOW).allowed, false);
-      }),
-      { numRuns: 400 },
-    );
+    for (const good of [GOOD, WHOLE]) {
+      const at = fc.nat(good.length);
+      const mutation = fc.tuple(at, fc.nat(12), fc.oneof(fc.constantFrom(...SCRAPS), fc.string({ maxLength: 4 })));
+      fc.assert(
+        fc.property(mutation, ([start, length, text]) => {
+          const mutated = good.slice(0, start) + text + good.slice(start + length);
+          const { policy } = parsePolicy(mutated, 'policy.yaml');
+          if (policy === undefined) return void isTold(mutated);
+          // A stranger has nothing in common with the policy but its issuer.
+          const stranger = { ...permission().caller, claims: { project_id: 'stranger-0815' } };
+          const decision = policy.decide(permission({ caller: stranger }), NOW);
+          assert.equal(decision.allowed, false);
+          assert.equal(policy.decideTask(decision, 'LoadOrders').allowed, false);
+          assert.equal(policy.viewer({ groups: 'stranger-0815' }, NOW), undefined);
+          assert.equal(policy.anonymous('192.0.2.99', NOW), undefined);
+        }),
+        { numRuns: 400 },
+      );
+    }
   });
 
   it('is refused when its end is lost', () => {
@@ -95,9 +147,9 @@ describe('a policy text that was mistyped or is hostile', () => {
   });
 
   it('is refused when any field has a value of another type', () => {
-    const whole = document();
+    const whole = document(PARTS);
     const paths = pathsOf(whole, []);
-    for (const path of paths.filter(([first, , third]) => first !== 'bindings' || third !== 'examples'))
+    for (const path of paths.filter(([, , third]) => third !== 'examples'))
       for (const wrong of [null, { unexpected: [] }, [[]]]) {
         const text = JSON.stringify(replaced(whole, path, wrong));
         assert.ok(isTold(text), `${path.join('.')} as ${JSON.stringify(wrong)}`);
@@ -105,7 +157,7 @@ describe('a policy text that was mistyped or is hostile', () => {
   });
 
   it('is refused when any map has a key more', () => {
-    const whole = document();
+    const whole = document(PARTS);
     const maps = pathsOf(whole, []).filter((path) => isMap(at(whole, path)) && !isFree(path));
     assert.ok(maps.length > 5);
     for (const path of [[], ...maps]) {
