@@ -155,7 +155,7 @@ describe('stock workers, at a gateway', function () {
     assert.equal(await codeOf(await post(gateway.token('eve', 'app', { team: 'other' }))), '403 run-denied');
     assert.equal(
       await codeOf(await gateway.request('/v1/luigid/workers', token, { method: 'POST' })),
-      '400 body-malformed',
+      '400 request-invalid',
     );
   });
 
