@@ -1,5 +1,6 @@
 """Tokens by their form, in whatever pieces they are printed."""
 
+import base64
 import os
 import random
 import string
@@ -29,6 +30,11 @@ ORDINARY = [
     "pls_send",
     "a.b.c",
     "eye of the year",
+    "V5Smart",
+    "leUpper",
+    "ZXlKaG",
+    "ZXlK" + "a" * 40,
+    "V5Sm" + "b" * 100,
 ]
 
 
@@ -37,6 +43,19 @@ def masked(pieces, jws=True):
     for piece in pieces:
         shown += mask.take(piece)
     return shown + mask.rest()
+
+
+TOKEN = ".".join(base64.urlsafe_b64encode(part).decode().rstrip("=") for part in (b'{"alg":"RS256","kid":"k"}', b"x" * 300, b"y" * 256))
+
+
+@pytest.mark.parametrize("before", [b"", b"a", b"ab", b"abc", b"Authorization: Bearer ", b'{"token": "'])
+@pytest.mark.parametrize("size", [1, 3, 10_000])
+def test_a_token_in_base64_is_masked_wherever_it_begins(before, size):
+    text = base64.b64encode(before + TOKEN.encode() + b"!") + b" and more"
+    shown = masked(pieces_of(text, size))
+    assert b"***" in shown and shown.endswith(b" and more")
+    assert len(shown) < len(before) * 2 + 30
+    assert masked(pieces_of(text, size), jws=False) == text
 
 
 def pieces_of(data, size):
@@ -60,7 +79,7 @@ def test_what_is_none_stays_as_it_is(size):
 
 def test_pieces_make_no_difference():
     chance = random.Random(5)
-    words = [JWS, *OWN, *ORDINARY, "\n", " ", "e", "ey", "p", ".", "-", JWS[:40], JWS[40:], OWN[0][:10]]
+    words = [JWS, base64.b64encode(TOKEN.encode()).decode(), *OWN, *ORDINARY, "\n", " ", "e", "ey", "p", ".", "-", JWS[:40], JWS[40:], OWN[0][:10]]
     for _ in range(3000):
         text = "".join(chance.choices(words, k=chance.randint(1, 8))).encode()
         whole = TokenForms(True).hide_bytes(text)

@@ -5,9 +5,12 @@ import re
 MASK = b"***"
 # How the beginning of a token looks; nothing else is searched for in text that has none of these.
 _JWS_BEGIN = b"eyJ"
+# The same in base64, wherever in it the token begins; there a token is letters and digits alone.
+_ENCODED_BEGINS = (b"ZXlK", b"V5Sm", b"leUp")
 _OWN_BEGINS = (b"plw_", b"pls_", b"plr_")
 _PART = rb"\.[A-Za-z0-9_-]{16,}"
 _JWS = rb"eyJ[A-Za-z0-9_-]{13,}" + _PART + _PART
+_ENCODED = rb"(?:ZXlK|V5SmhiR2NpT2|leUpoYkdjaU9p)[A-Za-z0-9]{60,}"
 _OWN = rb"pl[wr]_[0-9a-f]{8}-[A-Za-z0-9._-]+|pls_[A-Za-z0-9_-]{40,}"
 _INSIDE = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-"
 # What may be a token is held back no longer than this; a token is no longer than this either.
@@ -18,8 +21,8 @@ class TokenForms:
     """`jws`: tokens of any issuer too, not only of this gateway."""
 
     def __init__(self, jws):
-        self._begins = (_JWS_BEGIN,) + _OWN_BEGINS if jws else _OWN_BEGINS
-        self._pattern = re.compile(_JWS + b"|" + _OWN if jws else _OWN)
+        self._begins = (_JWS_BEGIN,) + _ENCODED_BEGINS + _OWN_BEGINS if jws else _OWN_BEGINS
+        self._pattern = re.compile(b"|".join((_JWS, _ENCODED, _OWN)) if jws else _OWN)
         self._text = re.compile(self._pattern.pattern.decode("ascii"), re.ASCII)
         self._text_begins = tuple(begin.decode("ascii") for begin in self._begins)
         self._edges = frozenset(begin[:size] for begin in self._begins for size in (1, 2, 3))
