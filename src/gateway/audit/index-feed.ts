@@ -2,6 +2,12 @@ import type { AuditIndex, AuditIndexEntry } from './audit-index.ts';
 import { systemReason } from './audit-unavailable.ts';
 import { catchUpIndex } from './index-log.ts';
 
+/**
+ * Each commit of the store waits for the disk, and so does the whole process: records of so many milliseconds share one. What a crash
+ * takes of them is in the files.
+ */
+const GATHER_MS = 100;
+
 /** Brings written records into the index, behind the appends. */
 export interface IndexFeed {
   written(entries: readonly AuditIndexEntry[]): void;
@@ -19,7 +25,16 @@ export function indexFeed(
   let behind = true;
   let told = false;
   let feeding: Promise<void> | undefined;
+  let hurry = () => {};
 
+  const gather = () =>
+    new Promise<void>((gathered) => {
+      const timer = setTimeout(gathered, GATHER_MS).unref();
+      hurry = () => {
+        clearTimeout(timer);
+        gathered();
+      };
+    });
   const feed = async () => {
     try {
       if (behind) {
@@ -36,10 +51,12 @@ export function indexFeed(
     }
   };
   const start = () => {
-    feeding ??= feed().finally(() => {
-      feeding = undefined;
-      if (waiting.length > 0 && !behind) start();
-    });
+    feeding ??= gather()
+      .then(feed)
+      .finally(() => {
+        feeding = undefined;
+        if (waiting.length > 0 && !behind) start();
+      });
   };
   return {
     written: (entries) => {
@@ -49,7 +66,10 @@ export function indexFeed(
     },
     settle: async () => {
       start();
-      while (feeding !== undefined) await feeding;
+      while (feeding !== undefined) {
+        hurry();
+        await feeding;
+      }
     },
   };
 }

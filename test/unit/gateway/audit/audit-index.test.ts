@@ -11,6 +11,7 @@ import {
 } from '#gateway/audit/audit-index.ts';
 import { catchUpIndex, readIndexedRecord, rebuildIndex } from '#gateway/audit/index-log.ts';
 import { AuditPlace, appendSamples, SAMPLE_TIME, sampleEvent } from '../../../support/audit-sample.ts';
+import { eventually } from '../../../support/eventually.ts';
 
 /** node:sqlite as kysely takes it. */
 function database(): Kysely<AuditIndexTables> {
@@ -86,6 +87,7 @@ describe('the index of the audit log', () => {
     await place.write(
       async (log) => {
         await appendSamples(log, 5);
+        await eventually(() => place.problems.length > 0, 'the index says that it is behind');
         away = false;
         await appendSamples(log, 5);
       },
