@@ -60,6 +60,8 @@ export interface LuigidFrontOptions {
 /** Requests without a good credential that an address may send in a minute before it is answered no more than a number. */
 const MAX_ATTEMPTS = 300;
 const API = '/luigid/api/';
+/** Luigi's styles ask for fonts so, with their version. */
+const OF_FILE = /^v=[\w.-]{1,32}$/;
 
 /** The way to luigid: `/luigid/api/<method>` for workers and pages, `/luigid/static/visualiser/…` for people. */
 export function openLuigidFront(options: LuigidFrontOptions): Front {
@@ -211,7 +213,7 @@ class LuigidFront implements Front {
     if (request.method !== 'GET' && request.method !== 'HEAD')
       throw new Problem('method-not-allowed', 'Pages are read', { headers: { allow: 'GET, HEAD' } });
     if (path === '/luigid' || path === '/luigid/') return answerFirstPage(response, path);
-    const file = query === undefined ? pagePath(path) : undefined;
+    const file = query === undefined || OF_FILE.test(query) ? pagePath(path) : undefined;
     const page = file === undefined ? undefined : await this.#pages.page(file);
     if (page === undefined) throw new Problem('not-found', 'There is no such page of luigid here');
     answerPage(request, response, exchange.id, page);
@@ -223,7 +225,7 @@ class LuigidFront implements Front {
     metrics.refused(code, facts.reason);
     if (status >= 500)
       log.error({ requestId: id, code, reason: facts.reason, cause: wordsOf(facts.cause) }, 'call to luigid failed');
-    else log.info({ requestId: id, code, reason: facts.reason }, 'call to luigid refused');
+    else log.info({ requestId: id, code, reason: facts.reason, detail: problem.message }, 'call to luigid refused');
     answerProblem(request, response, id, problem);
   }
 

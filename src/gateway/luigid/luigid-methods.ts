@@ -57,7 +57,7 @@ const WORKER: Readonly<Record<string, Rules>> = {
   add_task: {
     task_id: 'task!',
     status: 'status',
-    runnable: 'flag',
+    runnable: 'flag?',
     deps: 'tasks?',
     new_deps: 'tasks?',
     expl: 'json?',
