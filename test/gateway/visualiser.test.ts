@@ -5,10 +5,11 @@ interface Tasks {
   readonly [id: string]: { readonly status: string; readonly name: string };
 }
 
-describe("luigid's own pages, in a real browser", function () {
+describe("luigid's own pages, in a real browser (needs Linux on x64)", function () {
   this.timeout(120_000);
   let scenario: VisualiserScenario;
-  before(async () => {
+  before(async function () {
+    if (process.platform !== 'linux' || process.arch !== 'x64') return this.skip();
     scenario = await VisualiserScenario.start();
     await scenario.run();
     await addForeignTasks();

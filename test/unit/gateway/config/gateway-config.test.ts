@@ -61,6 +61,12 @@ describe('gateway.yaml', () => {
     [{ publicUrl: 'http://gateway.example.com' }, 'publicUrl'],
     [{ publicUrl: 'https://u:p@gateway.example.com' }, 'publicUrl'],
     [{ luigid: 'http://u:p@127.0.0.1:8082' }, 'luigid'],
+    [{ signIn: { issuer: 'http://login.example.com', clientId: 'a' } }, 'signIn.issuer'],
+    [{ signIn: { issuer: 'https://login.example.com', clientId: 'a', scopes: ['email'] } }, 'signIn.scopes'],
+    [
+      { signIn: { issuer: 'https://login.example.com', clientId: 'a' }, behindProxy: { trustedProxies: ['10.0.0.1'] } },
+      'signIn',
+    ],
     [{ luigid: 'ftp://127.0.0.1' }, 'luigid'],
     [{ network: { proxy: { url: 'http://u:p@proxy' } } }, 'network.proxy.url'],
     [{ network: { proxy: { url: 'http://proxy', passwordFile: 'p' } } }, 'network.proxy.passwordFile'],
