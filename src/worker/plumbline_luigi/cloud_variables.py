@@ -20,13 +20,14 @@ AMBIENT = (
     *("GOOGLE_APPLICATION_CREDENTIALS", "GOOGLE_OAUTH_ACCESS_TOKEN", "CLOUDSDK_CONFIG", "CLOUDSDK_AUTH_ACCESS_TOKEN"),
     *("CLOUDSDK_AUTH_ACCESS_TOKEN_FILE", "CLOUDSDK_AUTH_CREDENTIAL_FILE_OVERRIDE"),
 )
+_AMBIENT = frozenset(AMBIENT)
 _LONGEST_SESSION = 64
 
 
 def replace_identity(variables: dict[str, str]) -> None:
     """Gives this process these variables, and takes away whoever else it was."""
-    for name in AMBIENT:
-        os.environ.pop(name, None)
+    for name in _AMBIENT.intersection(os.environ):
+        del os.environ[name]
     os.environ.update(variables)
 
 

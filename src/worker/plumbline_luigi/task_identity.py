@@ -20,7 +20,7 @@ class TaskIdentity:
 
     def __init__(self, task, run_id: str, exchange: TokenExchange, folder: str, gate: RunGate, events: EventLog):
         self._task_id, self._family = task.task_id, task.task_family
-        self._session = session_name(run_id, self._family, self._task_id)
+        self._run_id = run_id
         self._exchange = exchange
         self._files = IdentityFiles(folder)
         self._gate = gate
@@ -76,7 +76,7 @@ class TaskIdentity:
         path = self._files.write(name, token)
         if target["kind"] == "google":
             path = self._files.write(f"{number}-google.json", json.dumps(external_account(target, path)))
-        return variables_of(target, path, self._session)
+        return variables_of(target, path, session_name(self._run_id, self._family, self._task_id))
 
     def _go_without(self, rejection: Rejection) -> None:
         """A report lets the task run. It gets no identity of anybody's instead, neither the machine's nor the worker's."""

@@ -6,7 +6,7 @@ import json
 import re
 from dataclasses import dataclass
 
-from plumbline_luigi.gateway_client import Answer
+from plumbline_luigi.http_answer import Answer
 from plumbline_luigi.rejection import Rejection
 
 _JWS = re.compile(r"[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\Z")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from urllib.parse import quote_plus as quote
 from urllib.parse import urlencode
 
 from plumbline_luigi.gateway_client import BadAnswer, Bounds, GatewayClient, NoAnswer
@@ -13,6 +14,12 @@ LARGEST = 256 * 1024
 # Of one try. Of all together the request says how long they may take.
 TRY_SECONDS = 15.0
 _UNAVAILABLE = 503
+_GRANT = urlencode(
+    {
+        "grant_type": "urn:ietf:params:oauth:grant-type:token-exchange",
+        "subject_token_type": "https://plumbline.dev/token-type/worker",
+    }
+)
 
 
 class TokenExchange:
@@ -45,16 +52,8 @@ class TokenExchange:
                 raise Rejection("time-out", f"the gateway gave no token within {self._seconds:g} s: {why}")
 
     def _question(self, audience: str | None) -> bytes:
-        fields = {
-            "grant_type": "urn:ietf:params:oauth:grant-type:token-exchange",
-            "subject_token": self._client.token,
-            "subject_token_type": "https://plumbline.dev/token-type/worker",
-            "task_family": self._family,
-            "task_id": self._task_id,
-        }
-        if audience is not None:
-            fields["audience"] = audience
-        return urlencode(fields).encode("ascii")
+        asked = f"{_GRANT}&subject_token={self._client.token}&task_family={quote(self._family)}&task_id={quote(self._task_id)}"
+        return (asked if audience is None else f"{asked}&audience={quote(audience)}").encode("ascii")
 
 
 def _bounds(patience: Patience) -> Bounds:
