@@ -104,6 +104,8 @@ class AnswerReader:
                 raise BadAnswer("its head is too large")
             self._data += self._more()
         found, _, self._data = self._data.partition(end)
+        if len(found) > _LONGEST_HEAD:
+            raise BadAnswer("its head is too large")
         return found
 
     def _exactly(self, size: int) -> bytes:
