@@ -286,11 +286,11 @@ describe('people at luigid behind the gateway', function () {
 
   it('without a credential call only where a binding reports, and never as a worker that lives', async () => {
     const policy = 'a'.repeat(64);
-    const permission = { read: ['sales'], operate: [], admin: false, rules: ['open'], policy };
+    const permission = { read: ['old'], operate: ['old'], admin: false, rules: ['open'], policy };
     world.anonymous = { permission, binding: 'open' };
     try {
       const before = world.audited.length;
-      const add = { task_id: 'web.Old_1', family: 'web.Old', worker: 'Worker(salt=1, host=h)', status: 'PENDING' };
+      const add = { task_id: 'old.Task_1', family: 'old.Task', worker: 'Worker(salt=1, host=h)', status: 'PENDING' };
       for (let i = 0; i < 5; i++) assert.equal((await world.call('add_task', add, {})).status, 200);
       const records = world.audited.slice(before);
       assert.equal(records.length, 1);
@@ -301,7 +301,7 @@ describe('people at luigid behind the gateway', function () {
           reason: 'no-credential',
           allowed: true,
           method: 'add_task',
-          namespace: 'web',
+          namespace: 'old',
           binding: 'open',
           mode: 'report',
         },
@@ -309,6 +309,9 @@ describe('people at luigid behind the gateway', function () {
       for (const worker of [sales.id, `${sales.id}:x`])
         assert.equal((await world.call('add_task', { ...add, worker }, {})).status, 403);
       assert.equal((await world.call('get_work', { worker: 'w', assistant: true }, {})).status, 403);
+      // What is enforced is none of theirs, whatever the binding of others reports.
+      for (const more of [{ task_id: 'web.X_1', family: 'web.X' }, { deps: ['web.Base_1'] }])
+        assert.equal((await world.call('add_task', { ...add, ...more }, {})).status, 403);
       assert.doesNotMatch((await world.look('task_list', {}, '')).text, /web/);
       assert.equal((await world.look('pause', {}, '')).status, 403);
     } finally {

@@ -30,7 +30,7 @@ export function denialOf(call: LuigidCall, caller: LuigidCaller, rules: CallRule
   if (call.arguments['assistant'] === true) return denied('assistant', true);
   if (caller.kind === 'worker') return denialOfWorker(call, caller, rules);
   if (caller.kind === 'person' || call.method.kind !== 'worker') return denialOfPerson(call, caller.permission, rules);
-  return denialOfAnonymous(call, rules);
+  return denialOfAnonymous(call, caller.permission, rules);
 }
 
 type WorkerCaller = Extract<LuigidCaller, { kind: 'worker' }>;
@@ -60,11 +60,14 @@ function denialOfPerson(call: LuigidCall, permission: LuigidPermission, rules: C
   return foreign && { ...foreign, always: true };
 }
 
-/** Enforcement would refuse every call of somebody who brings nothing. */
-function denialOfAnonymous(call: LuigidCall, rules: CallRules): Denial | undefined {
+/** Enforcement would refuse every call of somebody who brings nothing; tasks of roles that are enforced are none of theirs now. */
+function denialOfAnonymous(call: LuigidCall, { operate }: LuigidPermission, rules: CallRules): Denial | undefined {
   const worker = call.arguments['worker'];
   if (typeof worker === 'string' && ownerOf(worker, rules) !== undefined) return denied('worker', true);
-  return denied('no-credential', false, firstNamespaceOf(call));
+  const foreign = denialOfNames(call, operate);
+  return foreign === undefined
+    ? denied('no-credential', false, firstNamespaceOf(call))
+    : { ...foreign, always: true };
 }
 
 /** Whose namespaces are all within somebody's: others know of it what that somebody may not. */

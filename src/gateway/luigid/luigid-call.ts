@@ -1,6 +1,7 @@
 import type { JsonValue } from '#core/json.ts';
 import { Problem } from '../app/problem.ts';
 import { ARGUMENT_CHECKS } from './argument-checks.ts';
+import { hideCredentials } from './hide-credentials.ts';
 import type { LuigidMethod } from './luigid-methods.ts';
 import { type Arguments, strictArguments } from './strict-arguments.ts';
 
@@ -65,8 +66,9 @@ function checked(method: LuigidMethod, given: Arguments): Arguments {
   return cleaned(ordered);
 }
 
-/** What would be run in a reader's browser is left out; what means the same as nothing too. */
+/** What would be run in a reader's browser is left out; what means the same as nothing too. No credential goes on. */
 function cleaned(ordered: Record<string, JsonValue>): Arguments {
+  hideCredentials(ordered);
   const url = ordered['tracking_url'];
   if (typeof url === 'string' && !isWebUrl(url)) delete ordered['tracking_url'];
   if (ordered['max_batch_size'] === null) delete ordered['max_batch_size'];

@@ -66,7 +66,7 @@ export class LuigidCalls {
   async #work(call: LuigidCall, caller: LuigidCaller): Promise<CallAnswer> {
     const { upstream, rules } = this.#with;
     const answer = await upstream.call(this.#opened(call, caller));
-    if (caller.kind !== 'worker') return encoded(workerAnswer(call.method.name, answer, 'all', (id) => id).answer);
+    if (caller.kind !== 'worker') return this.#anonymousWork(call, caller, answer);
     const { id } = caller.worker;
     const sealed = (batch: string) => rules.batches.seal(id, batch);
     const own = workerAnswer(call.method.name, answer, caller.namespaces, sealed);
@@ -74,6 +74,15 @@ export class LuigidCalls {
       await this.#denied({ reason: 'foreign-work', namespace: own.foreign, always: false }, call, caller);
     if (caller.mode === 'enforce' || answer === null) return encoded(own.answer);
     return encoded(workerAnswer(call.method.name, answer, 'all', sealed).answer);
+  }
+
+  /** What is of roles that are enforced stays away from those who bring nothing. */
+  async #anonymousWork(call: LuigidCall, caller: LuigidCaller, answer: JsonValue): Promise<CallAnswer> {
+    const operate = caller.kind === 'worker' ? 'all' : caller.permission.operate;
+    const own = workerAnswer(call.method.name, answer, operate, (id) => id);
+    if (own.foreign !== undefined)
+      await this.#denied({ reason: 'foreign-work', namespace: own.foreign, always: true }, call, caller);
+    return encoded(own.answer);
   }
 
   /** With luigid's own id of the batch. */
