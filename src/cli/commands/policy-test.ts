@@ -7,7 +7,7 @@ import type { Terminal } from '../terminal.ts';
 
 export const policyTest: Command = {
   name: 'policy test',
-  summary: 'Tries the allow and deny examples of every binding.',
+  summary: 'Tries the allow and deny examples of every binding and viewer.',
   takes: ['FILE'],
   options: { json: JSON_OPTION },
   async run(given, terminal) {

@@ -1,3 +1,5 @@
+import { Glob } from './glob.ts';
+import { globsCover } from './globs-cover.ts';
 import { rolesOf } from './lint-roles.ts';
 import { nameOf } from './pinned-claims.ts';
 import { ANONYMOUS_ISSUER } from './policy.ts';
@@ -86,6 +88,19 @@ export const noNamespaces: LintRule = (parts) => {
     return [{ rule: 'no-namespaces', severity: 'medium', path: ['roles', name], message, remedy }];
   });
 };
+
+/** Tasks that a role may start and that luigid would not take from its workers. */
+export const outsideNamespaces: LintRule = ({ roles }) =>
+  [...roles.values()].flatMap(({ role, tasks }): Finding[] => {
+    const { name, namespaces, scheduler } = role;
+    if (namespaces.length === 0 || scheduler !== undefined) return [];
+    const own = namespaces.map((namespace) => new Glob(namespace === '' ? '*' : `${namespace}.**`));
+    if (globsCover(own, tasks) !== false) return [];
+    const message =
+      'names tasks outside of `namespaces`: a luigid behind the gateway takes none of them from its workers';
+    const remedy = 'Name their namespace, or `scheduler: local`.';
+    return [{ rule: 'outside-namespaces', severity: 'medium', path: ['roles', name, 'tasks'], message, remedy }];
+  });
 
 /** A condition that every text meets, or every address. */
 function isAnybody(entry: ConditionEntry): boolean {

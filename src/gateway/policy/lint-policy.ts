@@ -1,4 +1,4 @@
-import { anonymousOpen, doubtfulViewer, noNamespaces } from './lint-access.ts';
+import { anonymousOpen, doubtfulViewer, noNamespaces, outsideNamespaces } from './lint-access.ts';
 import {
   azureUnpinned,
   mutableName,
@@ -33,6 +33,7 @@ const RULES: readonly LintRule[] = [
   anonymousOpen,
   doubtfulViewer,
   noNamespaces,
+  outsideNamespaces,
   unreachable,
   legacyEnd,
   doubtfulIssuer,

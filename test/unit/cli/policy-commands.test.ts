@@ -9,15 +9,13 @@ import { RecordingTerminal } from './recording-terminal.ts';
 const POLICY = readFileSync(resolve(ROOT, 'examples/gateway/policy.yaml'), 'utf8');
 const CLAIMS = { tid: '4f1c6c5e-2b7a-4d0e-9a53-6c1f0b8d7e21', oid: '3d7b2f90-1e4c-4a8b-9c6d-5f0e8a1b7c42' };
 const FACTS = { prj_id: '9c4e1f7a-2d3b-4a58-8e6f-7b0c5d1a2e93', def_id: '7', rpo_ref: 'refs/heads/main' };
-const IDENTITIES = 'identities:\n  loader: { files: [{ audience: vault, variable: VAULT_JWT_FILE }] }\n\nroles:';
-const ENTRIES = '    taskIdentities: [{ tasks: [LoadOrders], identity: loader }]\n    maxWorkers: 4';
 const OTHER_ROLE = `  other:
     modules: [x]
     tasks: [X]
+    environment: production
     code: { kind: installed, path: /x, python: bin/python }
-    taskIdentities: [{ tasks: [X], identity: loader }]
+    taskIdentities: [{ tasks: [X], identity: retail-reports }]
 `;
-const withTokens = (text: string) => text.replace('\nroles:', `\n${IDENTITIES}`).replace('    maxWorkers: 4', ENTRIES);
 const FILES = {
   policy: POLICY,
   broken: POLICY.replace('roles: [sales-report]', 'roles: [sales-report, payroll]'),
@@ -26,8 +24,8 @@ const FILES = {
     'task: SalesReport, parameters: { date: 2026-01-01 }',
   ),
   open: POLICY.replace("        - { claim: def_id, runFacts: true, equals: '7' }\n", ''),
-  tokens: withTokens(POLICY),
-  shared: withTokens(POLICY).replace('\nbindings:', `${OTHER_ROLE}\nbindings:`),
+  listed: POLICY.replace("      - { tasks: ['*'] }\n", ''),
+  shared: POLICY.replace('\nbindings:', `${OTHER_ROLE}\nbindings:`),
   claims: JSON.stringify(CLAIMS),
   facts: JSON.stringify(FACTS),
   branch: JSON.stringify({ ...FACTS, rpo_ref: 'refs/heads/feature' }),
@@ -90,16 +88,16 @@ describe('plumbline policy', () => {
   });
 
   it('explains whether a task of a run gets a token, and as whom', async () => {
-    const question = `${EXPLAIN.replace('explain policy', 'explain tokens')} --run-facts facts --param date=2026-11-20`;
-    const token = await plumbline(`${question} --family LoadOrders`);
+    const question = `${EXPLAIN.replace('explain policy', 'explain listed')} --run-facts facts --param date=2026-11-20`;
+    const token = await plumbline(`${question} --family RegionOrders`);
     assert.equal(token.status, 0);
-    assert.match(token.output, /^task LoadOrders: a token as loader$/m);
+    assert.match(token.output, /^task RegionOrders: a token as retail-customers$/m);
     const none = await plumbline(`${question} --family PriceList`);
     assert.equal(none.status, 2);
     assert.match(none.output, /^allowed by retail-pipeline-main/);
     assert.match(none.output, /^task PriceList: no token \(family\)$/m);
-    const json = JSON.parse((await plumbline(`${question} --family LoadOrders --json`)).output);
-    assert.deepEqual([json.ok, json.task.decision.identity.name], [true, 'loader']);
+    const json = JSON.parse((await plumbline(`${question} --family RegionOrders --json`)).output);
+    assert.deepEqual([json.ok, json.task.decision.identity.name], [true, 'retail-customers']);
     assert.equal(JSON.parse((await plumbline(`${question} --json`)).output).task, undefined);
   });
 

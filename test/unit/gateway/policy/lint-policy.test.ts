@@ -52,10 +52,11 @@ const families = (role: Fields, identities: Fields, more: Readonly<Record<string
   ...roles({ a: { unixUser: 'u-a', taskIdentities: ALL, ...role }, ...more }),
   identities,
 });
+const spaced = (role: Fields) => roles({ a: role });
 const address = (condition: Fields) => ({ all: [{ claim: 'address', ...condition }] });
 const anonymous = (fields: Fields) => ({
   issuers: { gitlab: ISSUERS.gitlab },
-  roles: { sales: { ...ROLE, namespaces: ['x'] } },
+  roles: { sales: { ...ROLE, namespaces: [''] } },
   bindings: [
     binding({
       issuer: 'anonymous',
@@ -69,7 +70,7 @@ const anonymous = (fields: Fields) => ({
 });
 const viewersWith = (fields: Fields, ...conditions: readonly Fields[]) => ({
   ...clean,
-  roles: { sales: { ...ROLE, namespaces: ['x'] } },
+  roles: { sales: { ...ROLE, namespaces: [''] } },
   viewers: [{ name: 'v', match: { all: conditions }, roles: 'all', access: 'read', examples, ...fields }],
 });
 const viewers = (...conditions: readonly Fields[]) => viewersWith({}, ...conditions);
@@ -275,9 +276,21 @@ describe('lintPolicy', () => {
     ],
     [
       'a role without namespaces beside one that has some',
-      roles({ a: { namespaces: ['a'] }, b: {}, c: { scheduler: 'local' } }),
+      roles({ a: { namespaces: [''] }, b: {}, c: { scheduler: 'local' } }),
       ['no-namespaces roles.b'],
     ],
+    [
+      'tasks outside of the namespaces of their role',
+      spaced({ namespaces: ['x'] }),
+      ['outside-namespaces roles.a.tasks'],
+    ],
+    [
+      'tasks that may be outside of the namespaces',
+      spaced({ namespaces: ['x'], tasks: ['**'] }),
+      ['outside-namespaces roles.a.tasks'],
+    ],
+    ['nothing with tasks in the namespaces', spaced({ namespaces: ['x', ''], tasks: ['x.**', '*'] }), []],
+    ['nothing with tasks at another scheduler', spaced({ namespaces: ['x'], scheduler: 'local' }), []],
     [
       'everybody without a credential',
       anonymous({ match: address({ glob: '**' }), ...END }),
