@@ -1,6 +1,7 @@
 import type { Logger } from 'pino';
 import type { Authenticator } from './auth/authenticator.ts';
 import { createAuthenticator } from './auth/create-authenticator.ts';
+import { policyGaps } from './config/policy-gaps.ts';
 import type { GatewayGround } from './gateway-ground.ts';
 import { PolicyFile } from './policy/policy-file.ts';
 
@@ -31,7 +32,8 @@ export async function openPolicy({
   const policyFile = await PolicyFile.open({
     path: config.policyFile,
     clock,
-    onLoaded: async ({ sha256, issuers }) => {
+    onLoaded: async (loaded) => {
+      const { sha256, issuers } = loaded;
       await audit.append({ type: 'dev.plumbline.policy.loaded', data: { policy: sha256 } });
       try {
         if (authenticator === undefined)
@@ -43,6 +45,7 @@ export async function openPolicy({
       }
       metrics.policyRead('loaded');
       log.info({ policy: sha256 }, 'the policy is in force');
+      for (const gap of policyGaps(config, loaded)) log.warn({ policy: sha256 }, gap);
       // It is when this has returned.
       setImmediate(() => changed());
     },

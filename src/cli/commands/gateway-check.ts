@@ -18,11 +18,15 @@ export const gatewayCheck: Command = {
     // A file that cannot be read gives no answer; one that can be read and is wrong gives a no.
     terminal.read(file);
     const config = await judgeConfig(file);
-    const policy = 'settings' in config ? await judgePolicyOf(config.settings) : undefined;
-    const ok = policy?.ok === true;
+    const judged = 'settings' in config ? await judgePolicyOf(config.settings) : undefined;
+    const { verdict: policy, gaps = [] } = judged ?? {};
+    const ok = policy?.ok === true && gaps.length === 0;
     if (given.flag('json'))
-      terminal.out(JSON.stringify({ ok, config: { ok: 'settings' in config, problems: config.problems }, policy }));
+      terminal.out(
+        JSON.stringify({ ok, config: { ok: 'settings' in config, problems: config.problems }, policy, gaps }),
+      );
     else tell(file, config, policy, terminal);
+    if (!given.flag('json')) for (const gap of gaps) terminal.out(`${terminal.paint('red', 'gap')}: ${printable(gap)}`);
     return ok ? EXIT.done : EXIT.refused;
   },
 };
@@ -42,11 +46,20 @@ async function judgeConfig(file: string): Promise<ConfigVerdict> {
   }
 }
 
-async function judgePolicyOf({ policyFile }: GatewayConfig): Promise<PolicyVerdict> {
+interface JudgedPolicy {
+  readonly verdict: PolicyVerdict;
+  /** What it needs of the configuration, and that has not. */
+  readonly gaps: readonly string[];
+}
+
+async function judgePolicyOf(config: GatewayConfig): Promise<JudgedPolicy> {
+  const { policyFile } = config;
+  const { policyGaps } = await import('#gateway/config/policy-gaps.ts');
   const { policyOf, readPolicyFile } = await import('#gateway/policy/read-policy-file.ts');
   const { bytes, problem } = await readPolicyFile(policyFile, systemClock, 0);
   const parsed: ParsedPolicy = bytes === undefined ? { problems: [problem] } : policyOf(bytes, policyFile);
-  return judgePolicy(parsed, 'high');
+  const { policy } = parsed;
+  return { verdict: await judgePolicy(parsed, 'high'), gaps: policy === undefined ? [] : policyGaps(config, policy) };
 }
 
 function tell(file: string, config: ConfigVerdict, policy: PolicyVerdict | undefined, terminal: Terminal): void {

@@ -55,7 +55,9 @@ export async function closeRun(context: RunContext, id: string): Promise<void> {
 function auditedRejections(record: RunRecord): readonly AuditData[] {
   const { attempt, decision, specification, outcome } = record;
   const { role } = specification;
-  const rejected = outcome?.findings.filter(({ code }) => code === 'ERR_IDENTITY_REJECTED') ?? [];
+  const findings = outcome?.findings ?? [];
+  // A warning tells of a task that went on without a token, because its binding reports.
+  const rejected = findings.filter(({ severity, code }) => severity === 'error' && code === 'ERR_IDENTITY_REJECTED');
   return rejected.slice(0, MOST_REJECTIONS).map(({ taskId }) => ({
     role,
     attempt,

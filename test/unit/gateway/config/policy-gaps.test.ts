@@ -1,0 +1,39 @@
+import assert from 'node:assert/strict';
+import type { GatewayConfig } from '#gateway/config/gateway-config.ts';
+import { policyGaps } from '#gateway/config/policy-gaps.ts';
+import { FakePolicy, roleOf } from '../../../support/gateway/runs-fixture.ts';
+
+type Settings = Pick<GatewayConfig, 'issuer' | 'luigid'>;
+const upstream = { kind: 'url', url: 'http://127.0.0.1:8082' } as const;
+const ISSUER: Settings['issuer'] = {
+  url: 'https://issuer.example.com',
+  lifetimeMs: 600_000,
+  keys: { kind: 'files', rotateEveryMs: 0, publishForMs: 0 },
+};
+
+describe('what a policy needs and a configuration does not have', () => {
+  const policy = new FakePolicy(
+    roleOf('loader', { taskIdentities: [{ tasks: ['*'] }], namespaces: ['sales'] }),
+    roleOf('cron', { stockLuigi: true, namespaces: ['ops'] }),
+    roleOf('plain'),
+    roleOf('elsewhere', { scheduler: 'local' }),
+  );
+  const gaps = (settings: Settings) =>
+    policyGaps(settings, policy).map((gap) => [
+      /role '(\w+)'/.exec(gap)?.[1],
+      /issuer:|luigid behind|namespaces:/.exec(gap)?.[0],
+    ]);
+
+  it('is nothing when it has all of it', () => {
+    assert.deepEqual(policyGaps({ issuer: ISSUER, luigid: undefined }, new FakePolicy(roleOf('plain'))), []);
+    assert.deepEqual(gaps({ issuer: ISSUER, luigid: { upstream, proxied: true } }), [['plain', 'namespaces:']]);
+  });
+
+  it('is told by role', () => {
+    for (const settings of [{ luigid: { upstream, proxied: false } }, {}])
+      assert.deepEqual(gaps(settings), [
+        ['loader', 'issuer:'],
+        ['cron', 'luigid behind'],
+      ]);
+  });
+});
