@@ -21,19 +21,19 @@ describe('what a policy needs and a configuration does not have', () => {
   const gaps = (settings: Settings) =>
     policyGaps(settings, policy).map((gap) => [
       /role '(\w+)'/.exec(gap)?.[1],
-      /issuer:|luigid behind|namespaces:/.exec(gap)?.[0],
+      /no (?:issuer:|luigid behind|namespaces:)/.exec(gap)?.[0],
     ]);
 
   it('is nothing when it has all of it', () => {
     assert.deepEqual(policyGaps({ issuer: ISSUER, luigid: undefined }, new FakePolicy(roleOf('plain'))), []);
-    assert.deepEqual(gaps({ issuer: ISSUER, luigid: { upstream, proxied: true } }), [['plain', 'namespaces:']]);
+    assert.deepEqual(gaps({ issuer: ISSUER, luigid: { upstream, proxied: true } }), [['plain', 'no namespaces:']]);
   });
 
   it('is told by role', () => {
     for (const settings of [{ luigid: { upstream, proxied: false } }, {}])
       assert.deepEqual(gaps(settings), [
-        ['loader', 'issuer:'],
-        ['cron', 'luigid behind'],
+        ['loader', 'no issuer:'],
+        ['cron', 'no luigid behind'],
       ]);
   });
 });
