@@ -29,8 +29,20 @@ export interface HostileRun {
 
 const NAMES = ['hello', 'refused', 'root', 'task', 'deps', 'start', 'elsewhere', 'status', 'progress', 'tracking'];
 const MORE_NAMES = ['batch', 'inputs', 'outputs', 'failure', 'aborted', 'end', 'unschedulable', 'died', 'stalled'];
+const IDENTITY_NAMES = ['rejected', 'reported'];
 const FIELDS = ['task', 'family', 'module', 'params', 'deps', 'status', 'runnable', 'external', 'message', 'percent'];
-const MORE_FIELDS = ['url', 'members', 'targets', 'type', 'traceback', 'frames', 'exitCode', 'signal', 'complete'];
+const MORE_FIELDS = [
+  'url',
+  'members',
+  'targets',
+  'type',
+  'traceback',
+  'frames',
+  'exitCode',
+  'signal',
+  'complete',
+  'reason',
+];
 
 const id = fc.oneof(fc.constantFrom('Root_1', 'Leaf_a', 'Leaf_b', '__proto__', ''), hostileText);
 /** Values that JSON can say and that nobody expects where they stand. */
@@ -49,7 +61,7 @@ const event = fc
   .record({
     v: fc.oneof({ weight: 30, arbitrary: fc.constant(1) }, { weight: 1, arbitrary: strange }),
     e: fc.oneof(
-      { weight: 30, arbitrary: fc.constantFrom(...NAMES, ...MORE_NAMES, 'asked', 'bye') },
+      { weight: 30, arbitrary: fc.constantFrom(...NAMES, ...MORE_NAMES, ...IDENTITY_NAMES, 'asked', 'bye') },
       { weight: 1, arbitrary: strange },
     ),
     at: fc.oneof({ weight: 10, arbitrary: fc.double({ min: 1.7e9, max: 1.9e9 }) }, { weight: 1, arbitrary: strange }),

@@ -315,6 +315,29 @@ def test_the_gate_cannot_be_kept_open_by_removing_it(run_known, folder, gateway)
     assert ended.status != 0 and ended.one("rejected")["reason"] == "not-set-up" and not (folder / "removed").exists()
 
 
+def test_a_link_in_the_folders_place_gets_no_token_that_stays(run_known, folder, gateway):
+    (folder / "links.py").write_text(
+        "import os, luigi, identities\n"
+        "class Linked(luigi.WrapperTask):\n"
+        "    def requires(self): return After()\n"
+        "class Links(luigi.Task):\n"
+        "    def output(self): return luigi.LocalTarget('linked')\n"
+        "    def run(self):\n"
+        "        os.rename('identity', 'moved')\n"
+        "        os.mkdir('mine')\n"
+        "        os.symlink(os.path.abspath('mine'), 'identity')\n"
+        "        self.output().open('w').close()\n"
+        "class After(identities.Load):\n"
+        "    task_namespace = 'sales'\n"
+        "    def requires(self): return Links()\n"
+    )
+    gateway.identities = {"sales.After": ("load", [AZURE])}
+    ended = run_known("links", "Linked")
+    assert ended.one("rejected")["reason"] == "not-set-up" and ended.status != 0, ended.describe()
+    assert list((folder / "mine").rglob("*")) == [] and not os.path.lexists(folder / "identity")
+    assert len(gateway.of("sales.After")) == 1 and not list((folder / "moved").rglob("*.token"))
+
+
 def test_each_run_of_a_stand_in_is_strict(tmp_path):
     stand_in = StandIn(tmp_path / "s").open()
     try:

@@ -71,6 +71,14 @@ def test_a_token_is_masked_in_whatever_pieces(token, size, around):
     assert masked(pieces_of(text, size)) == expected
 
 
+@pytest.mark.parametrize(
+    "shortest",
+    [f"eyJ{'a' * 13}.{'b' * 16}.{'c' * 16}", f"ZXlK{'a' * 60}", f"plw_0b8f6a52-{'a' * 27}", f"pls_{'a' * 40}", f"plr_0b8f6a52-{'a' * 27}"],
+)
+def test_the_shortest_of_each_form_is_masked(shortest):
+    assert masked([f"({shortest})".encode()]) == b"(***)" and masked([f"({shortest[:-1]})".encode()]) != b"(***)"
+
+
 @pytest.mark.parametrize("size", [1, 3, 10_000])
 def test_what_is_none_stays_as_it_is(size):
     text = "\n".join([*ORDINARY, " ".join(ORDINARY)]).encode()

@@ -19,7 +19,10 @@ class IdentityEnd:
         import shutil
 
         rejected = is_closed(self._folder)
-        if os.path.lexists(self._folder):
+        if os.path.islink(self._folder):
+            # Put there by the run's own code. Where it leads is not ours.
+            os.unlink(self._folder)
+        elif os.path.lexists(self._folder):
             shutil.rmtree(self._folder, ignore_errors=True)
         left = os.path.lexists(self._folder)
         if left:

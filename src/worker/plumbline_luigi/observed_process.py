@@ -49,8 +49,8 @@ class ObservedTaskProcess(ContextManagedTaskProcess):
             self._run()
             return
         # Before anything of the task's is asked, its dependencies' complete() included: that may reach for a cloud.
-        with self.plumbline_guard.identity(self.task):
-            self.plumbline_guard.gate.enter(self._tell_start)
+        with self.plumbline_guard.identity(self.task) as identity:
+            self.plumbline_guard.gate.enter(self._tell_start, identity.end)
             self._run()
 
     def _run(self):

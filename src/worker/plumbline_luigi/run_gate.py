@@ -38,16 +38,18 @@ class RunGate:
             # Its room on the disk is taken, so that a full disk cannot keep the gate open.
             file.write(OPEN)
 
-    def enter(self, tell: Callable[[], None]) -> None:
-        """Tells that something begins. When the gate is closed this never returns: the run is being ended."""
+    def enter(self, tell: Callable[[], None], leave: Callable[[], None]) -> None:
+        """Tells that something begins. When the gate is closed it only leaves, and never returns: the run is being ended."""
         try:
             with self._held() as descriptor:
                 closed = os.pread(descriptor, 1, 0) != OPEN
                 if not closed:
                     tell()
         except OSError:
+            leave()
             self.reject_and_wait(Rejection("not-set-up", "the gate before the run's tasks is gone"))
         if closed:
+            leave()
             _wait_for_the_end()
 
     def reject(self, rejection: Rejection, task: str | None = None, family: str | None = None) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from contextlib import AbstractContextManager, nullcontext
 
 from plumbline_luigi.events import EventLog
 from plumbline_luigi.gateway_access import GatewayAccess
@@ -55,12 +54,25 @@ class TaskGuard:
         self._run_id, self._client, self._seconds = run.run_id, run.client, run.access.timeout
         self.gate, self._events = run.gate, run.events
 
-    def identity(self, task) -> AbstractContextManager:
+    def identity(self, task) -> TaskIdentity | NoIdentity:
         """From here to its end the process is the task's identity, if the run has identities."""
         if self._folder is None:
-            return nullcontext()
+            return NoIdentity()
         exchange = TokenExchange(self._client, task.task_family, task.task_id, self._seconds)
         return TaskIdentity(task, self._run_id, exchange, self._folder, self.gate, self._events)
+
+
+class NoIdentity:
+    """Of tasks whose run has none: they are whoever the worker is."""
+
+    def __enter__(self) -> NoIdentity:
+        return self
+
+    def __exit__(self, *_) -> None:
+        pass
+
+    def end(self) -> None:
+        pass
 
 
 def identity_folder(events_file: str) -> str:

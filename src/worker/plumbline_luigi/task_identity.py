@@ -53,9 +53,10 @@ class TaskIdentity:
     def __exit__(self, *_) -> None:
         # A process that the task forked and that came back from run() has no say here.
         if os.getpid() == self._process:
-            self._end()
+            self.end()
 
-    def _end(self) -> None:
+    def end(self) -> None:
+        """No token of the task is left, and none comes any more."""
         self._over.set()
         with self._lock:
             self._files.remove()

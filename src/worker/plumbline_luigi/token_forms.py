@@ -11,8 +11,12 @@ _OWN_BEGINS = (b"plw_", b"pls_", b"plr_")
 _PART = rb"\.[A-Za-z0-9_-]{16,}"
 _JWS = rb"eyJ[A-Za-z0-9_-]{13,}" + _PART + _PART
 _ENCODED = rb"(?:ZXlK|V5SmhiR2NpT2|leUpoYkdjaU9p)[A-Za-z0-9]{60,}"
-_OWN = rb"pl[wr]_[0-9a-f]{8}-[A-Za-z0-9._-]+|pls_[A-Za-z0-9_-]{40,}"
+_OWN = rb"pl[wr]_[0-9a-f]{8}-[A-Za-z0-9._-]{27,}|pls_[A-Za-z0-9_-]{40,}"
 _INSIDE = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-"
+# No form has fewer characters than this, all of them of those: one look for such a run spares a search for each form.
+_SHORTEST = 40
+_CLASSES = bytes(_INSIDE[0] if number in _INSIDE else 0 for number in range(256))
+_RUN = _INSIDE[:1] * _SHORTEST
 # What may be a token is held back no longer than this; a token is no longer than this either.
 LONGEST = 16 * 1024
 
@@ -35,7 +39,7 @@ class TokenForms:
         return self._text.sub("***", text)
 
     def may_be_in(self, data):
-        return any(begin in data for begin in self._begins)
+        return _RUN in data.translate(_CLASSES) and any(begin in data for begin in self._begins)
 
     def hide_bytes(self, data):
         return self._pattern.sub(MASK, data)
