@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { identitiesOfTasks, luigidAsWorker, luigidWithoutCredential } from './check-guarded-luigid.ts';
 import type { ProofHeaders } from './gateway-callers.ts';
 import { ROOT } from './repository.ts';
 import type { LocalGateway } from './start-local-gateway.ts';
@@ -11,6 +12,8 @@ export interface GatewayCheck {
   readonly proof: () => Promise<ProofHeaders>;
   /** The built `plumbline`. */
   readonly program: string;
+  /** What workers run. */
+  readonly python: string;
   /** The printed commands. */
   readonly curl: {
     readonly start: readonly string[];
@@ -20,7 +23,8 @@ export interface GatewayCheck {
   };
 }
 
-interface Seen {
+/** What came of one call. */
+export interface Seen {
   readonly ok: boolean;
   readonly what: string;
   readonly saw: string;
@@ -38,7 +42,10 @@ export async function checkGateway(check: GatewayCheck): Promise<boolean> {
     () => forged(gateway),
     async () => denied(gateway, await proof()),
     async () => pipelineRun(gateway, await proof()),
+    () => luigidWithoutCredential(gateway),
+    () => luigidAsWorker(gateway, check.python),
     () => stopped(gateway),
+    () => identitiesOfTasks(gateway),
     () =>
       plumbline(
         program,
@@ -138,7 +145,7 @@ async function plumbline(program: string, ...args: readonly string[]): Promise<S
 
 async function withoutSecrets({ files, azure }: LocalGateway): Promise<Seen> {
   const log = readFileSync(files.log, 'utf8');
-  const secrets = [...log.matchAll(/only-on-this-machine-\w+|ey[\w-]{20,}\.[\w-]{20,}\.[\w-]+|plr_[\w.-]{40,}/g)];
+  const secrets = [...log.matchAll(/only-on-this-machine-\w+|ey[\w-]{20,}\.[\w-]{20,}\.[\w-]+|pl[rsw]_[\w.-]{40,}/g)];
   const reads = azure.exchanges().filter(({ host, path }) => host.includes('.vault.') && path.startsWith('/secrets/'));
   const saw = `${secrets.length} in ${log.split('\n').length - 1} lines; Key Vault was asked ${reads.length} times by the gateway`;
   return { ok: secrets.length === 0 && reads.length > 0, what: 'no token and no secret in the log', saw };

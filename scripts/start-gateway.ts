@@ -27,14 +27,15 @@ export async function startGateway(args: readonly string[]): Promise<void> {
   const { program } = await buildGateway();
   const folder = resolve(ROOT, 'out/gateway');
   const pythons = preparedVersions(ROOT, 'luigi').map((version) => pythonOf(ROOT, 'luigi', version));
-  const gateway = await startLocalGateway({ folder, python: workerPython(pythons, folder), program });
+  const python = workerPython(pythons, folder);
+  const gateway = await startLocalGateway({ folder, python, program, luigid: 'socket' });
   try {
     const proof = pipelineProof(gateway.azure);
     const curl = await printedCommands(gateway, proof);
     tell(gateway, curl);
     if (args.includes('--check')) {
       const follow = (run: string) => curl.follow.map((word) => word.replace(RUN, run));
-      const ok = await checkGateway({ gateway, proof, program, curl: { ...curl, follow } });
+      const ok = await checkGateway({ gateway, proof, program, python, curl: { ...curl, follow } });
       process.exitCode = ok ? 0 : 1;
     } else await stopped;
   } finally {
@@ -97,7 +98,8 @@ function tell(gateway: LocalGateway, { start, follow, list }: PrintedCommands): 
   console.log(`
 The gateway is ready at ${url}
   metrics    ${metricsUrl}/metrics
-  luigid     ${luigid.url}
+  luigid     ${at(luigid.socket ?? '')}, which only this user reaches; workers through ${url}/luigid
+  issuer     ${url}/.well-known/openid-configuration: each task has a token of its own
   policy     ${at(files.policy)}, configuration ${at(files.config)}, both made from examples/gateway
   log        ${at(files.log)}, audit ${at(files.state)}/audit
   isolation  ${isolation.words}

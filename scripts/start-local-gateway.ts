@@ -8,7 +8,7 @@ import { type LocalAzure, startLocalAzure } from '#local-azure/local-azure.ts';
 import { type Isolation, isolationHere, isolationOf } from './gateway-isolation.ts';
 import { type GatewayFiles, writeGatewayFiles } from './local-gateway-files.ts';
 import { ROOT } from './repository.ts';
-import { freePort, type RunningLuigid, startLuigid } from './start-luigid.ts';
+import { freePort, type RunningLuigid, startLuigid, startLuigidOnSocket } from './start-luigid.ts';
 
 const EXAMPLE = resolve(ROOT, 'examples/gateway');
 const STARTS_WITHIN_MS = 30_000;
@@ -27,7 +27,9 @@ export interface LocalGatewayOptions {
   readonly isolation?: 'none' | undefined;
   /** Further fields of gateway.yaml, by dotted name. */
   readonly settings?: Readonly<Record<string, unknown>> | undefined;
-  /** Puts something between the gateway and its luigid, or its way to Azure, and gives the address of that. */
+  /** `socket`: reached through the gateway only. `open`, the default: on loopback, and workers go there by themselves. */
+  readonly luigid?: 'socket' | 'open' | undefined;
+  /** Puts something between the gateway and an open luigid, or its way to Azure, and gives the address of that. */
   readonly between?: ((part: 'azure' | 'luigid', url: string) => Promise<string>) | undefined;
   /** Called when the folders are there and nothing has started. */
   readonly prepare?: ((files: GatewayFiles) => void) | undefined;
@@ -81,7 +83,10 @@ async function startAll(
     reaching(url, options.azure ?? (parse(example('azure.yml')) as AzureDeclaration)),
   );
   running.push(() => azure.close());
-  const luigid = await startLuigid(folder, python);
+  const socket = options.luigid === 'socket' ? luigidSocket(folder) : undefined;
+  const luigid = await (socket === undefined
+    ? startLuigid(folder, python)
+    : startLuigidOnSocket(folder, python, socket));
   running.push(() => luigid.close());
   const files = writeGatewayFiles({
     folder,
@@ -92,7 +97,8 @@ async function startAll(
     settings: {
       'listen.port': port,
       'metrics.port': metricsPort,
-      luigid: await between('luigid', luigid.url),
+      luigid: socket === undefined ? await between('luigid', luigid.url) : { socket },
+      'issuer.url': url,
       'network.proxy.url': await between('azure', azure.proxyUrl),
       'network.caFile': azure.caFile,
       ...options.settings,
@@ -117,6 +123,13 @@ async function startAll(
       child = await startGateway(started, '/healthz');
     },
   };
+}
+
+/** In a folder that no other user may enter. */
+function luigidSocket(folder: string): string {
+  const own = join(folder, 'luigid');
+  mkdirSync(own, { mode: 0o700 });
+  return join(own, 'luigid.sock');
 }
 
 /** The declaration with this gateway behind its connections. */

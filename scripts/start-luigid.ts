@@ -7,6 +7,7 @@ import { dirname, join } from 'node:path';
 export interface RunningLuigid {
   /** Empty for one that listens on a socket. */
   readonly url: string;
+  readonly socket?: string | undefined;
   readonly pid: number;
   close(): Promise<void>;
 }
@@ -25,7 +26,7 @@ export async function startLuigid(folder: string, python: string, port?: number)
 /** A real luigid that nobody but this user and root reaches: on a Unix socket, as behind a gateway. */
 export async function startLuigidOnSocket(folder: string, python: string, socket: string): Promise<RunningLuigid> {
   const place = { args: ['--unix-socket', socket], reach: { socketPath: socket } };
-  return { url: '', ...(await running(folder, python, place)) };
+  return { url: '', socket, ...(await running(folder, python, place)) };
 }
 
 interface Place {
@@ -33,7 +34,11 @@ interface Place {
   readonly reach: { readonly host: string; readonly port: number } | { readonly socketPath: string };
 }
 
-async function running(folder: string, python: string, { args, reach }: Place): Promise<Omit<RunningLuigid, 'url'>> {
+async function running(
+  folder: string,
+  python: string,
+  { args, reach }: Place,
+): Promise<Omit<RunningLuigid, 'url' | 'socket'>> {
   const luigid = join(dirname(python), 'luigid');
   const child = spawn(luigid, [...args, '--state-path', join(folder, 'luigid.pickle')], {
     cwd: folder,

@@ -12,6 +12,10 @@ describe('npm start -- gateway', () => {
     assert.doesNotMatch(stdout, /✘/);
     assert.match(stdout, /the printed commands start a run and follow it: run [0-9a-f-]{36} succeeded/);
     assert.match(stdout, /isolation {2}\S/);
+    assert.match(stdout, /without a credential, is refused: 401 sign-in-needed/);
+    assert.match(stdout, /RegionOrders was retail-customers, SalesReport was retail-reports/);
+    const user = /workers run as the Unix user (\S+)/.exec(stdout)?.[1];
+    if (user !== undefined) assert.ok(stdout.includes(`${user} got PermissionError`), stdout);
   });
 
   it('refuses what it does not know', () => {

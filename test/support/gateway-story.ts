@@ -155,6 +155,9 @@ function policy(folder: string): string {
     tasks: ['Leaky'],
     parameters: {},
     variables: {},
+    // Two roles share neither identities nor namespaces.
+    taskIdentities: undefined,
+    namespaces: undefined,
     code: { ...document.roles['sales-report'].code, path: join(folder, 'code') },
     secrets: [
       grant('plain', 'environment', 'PLAIN'),
