@@ -1,13 +1,13 @@
 import type { Complain } from './check-document.ts';
 import { isElsewhere, isProduction, isSameEnvironment } from './environments.ts';
-import { type IdentityUse, identityUses } from './identity-uses.ts';
+import { type IdentityUse, identityUses, principalsOf } from './identity-uses.ts';
 import type { PolicyDocument } from './policy-document.ts';
 
 /** What roles must not have in common: an identity that nobody says is shared, and production with anything else. */
 export function checkIdentityUses(document: PolicyDocument, complain: Complain): void {
   const uses = identityUses(document);
   checkShared(uses, complain);
-  checkEnvironments(uses, complain);
+  checkEnvironments(document, uses, complain);
 }
 
 /** What one role may the other may: so it is said why, at the identity (`sharedBy`, `sharedIdentity`). */
@@ -40,17 +40,38 @@ function remedyOf({ kind }: IdentityUse): string {
   return `give each role one of its own, or say why with ${field}`;
 }
 
-function checkEnvironments(uses: readonly IdentityUse[], complain: Complain): void {
-  const production = new Set(uses.filter(isOfProductionRole).flatMap(({ principals }) => principals));
+/** A second name for an identity is that identity: what one of its names says of the environment holds for all. */
+function checkEnvironments(document: PolicyDocument, uses: readonly IdentityUse[], complain: Complain): void {
+  const declared = declarations(document);
+  const ofRoles = uses.filter(isOfProductionRole).flatMap(({ principals }) => principals);
+  const ofIdentities = declared.flatMap(({ id, sounds }) => (isProduction(sounds) ? [id] : []));
+  const production = new Set([...ofRoles, ...ofIdentities]);
+  const environments = new Map<string, string[]>();
+  for (const { id, environment } of declared)
+    if (environment !== undefined) environments.set(id, [...(environments.get(id) ?? []), environment]);
   for (const use of uses) {
-    const { name, entry, environment, principals, path } = use;
-    const isOther =
-      environment !== undefined &&
-      (entry.environment === undefined || !isSameEnvironment(environment, entry.environment));
-    const isTaken = isProduction(environment ?? name) || principals.some((id) => production.has(id));
-    if (isOther) complain(path, "is an identity of another environment than the role's own `environment`");
-    else if (isOfRoleElsewhere(use) && isTaken) complain(path, 'is an identity of production in a role that is not');
+    const others = use.principals.flatMap((id) => environments.get(id) ?? []);
+    if (others.some((environment) => isOther(environment, use.entry.environment)))
+      complain(use.path, "is an identity of another environment than the role's own `environment`");
+    else if (isOfRoleElsewhere(use) && isOfProduction(use, production))
+      complain(use.path, 'is an identity of production in a role that is not');
   }
+}
+
+/** What `identities` say of the environment of each principal; `sounds`: its name where they say nothing. */
+function declarations({ identities = {} }: PolicyDocument) {
+  return Object.entries(identities).flatMap(([name, identity]) => {
+    const { environment } = identity;
+    return principalsOf(name, identity).map((id) => ({ id, environment, sounds: environment ?? name }));
+  });
+}
+
+function isOther(environment: string, own: string | undefined): boolean {
+  return own === undefined || !isSameEnvironment(environment, own);
+}
+
+function isOfProduction({ kind, name, principals }: IdentityUse, production: ReadonlySet<string>): boolean {
+  return (kind === 'worker' && isProduction(name)) || principals.some((id) => production.has(id));
 }
 
 function isOfRoleElsewhere({ role, entry }: IdentityUse): boolean {

@@ -10,8 +10,6 @@ export interface IdentityUse {
   readonly kind: 'worker' | 'task';
   /** As the role calls it. */
   readonly name: string;
-  /** Declared at the identity itself. */
-  readonly environment?: string | undefined;
   /** Who it is to clouds. What two uses have in common is one and the same identity, whatever its names. */
   readonly principals: readonly string[];
   /** Somebody said why another role has it too. */
@@ -36,11 +34,11 @@ function usesOf({ identities = {} }: PolicyDocument, role: string, entry: RoleEn
   for (const [i, { identity: name = '' }] of taskIdentities.entries()) {
     const identity = Object.hasOwn(identities, name) ? identities[name] : undefined;
     if (identity === undefined || uses.has(name)) continue;
-    const { environment, sharedBy } = identity;
+    const { sharedBy } = identity;
     const path = ['roles', role, 'taskIdentities', i, 'identity'];
     const principals = principalsOf(name, identity);
     const isSaidWhy = sharedBy !== undefined;
-    uses.set(name, { role, entry, path, kind: 'task', name, environment, principals, isSaidWhy });
+    uses.set(name, { role, entry, path, kind: 'task', name, principals, isSaidWhy });
   }
   if (workerIdentity === undefined) return [...uses.values()];
   const worker: IdentityUse = {

@@ -260,6 +260,27 @@ describe('a policy with identities', () => {
       `roles.stage.workerIdentity: ${production}`,
     ],
     [
+      'a staging role with a second name of an identity of production that no role has',
+      roles({ 'sales-test': uses('it') }, { identities: { it: AZURE, 'sales-prod': AZURE } }),
+      `roles.sales-test.taskIdentities[0].identity: ${production}`,
+    ],
+    [
+      'a second name of an identity of another environment',
+      roles(
+        { sales: { ...uses('it'), environment: 'eu-8' } },
+        { identities: { it: AWS, other: { ...AWS, environment: 'eu-7' } } },
+      ),
+      /^roles\.sales\.taskIdentities\[0\]\.identity: is an identity of another environment/,
+    ],
+    [
+      'a worker identity that is one of another environment',
+      roles(
+        { sales: { workerIdentity: 'it', environment: 'eu-8' } },
+        { identities: { it: { ...AWS, environment: 'eu-7' } } },
+      ),
+      /^roles\.sales\.workerIdentity: is an identity of another environment/,
+    ],
+    [
       'an identity of another environment',
       identity({ ...AZURE, environment: 'eu-7' }, { environment: 'eu-8' }),
       /is an identity of another environment/,

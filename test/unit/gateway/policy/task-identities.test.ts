@@ -200,6 +200,15 @@ describe('the decision about a task', () => {
     }
   });
 
+  it('holds for the runs of a credential of old too', () => {
+    const legacy = [{ name: 'cron', sha256: 'c'.repeat(64), until: '2027-01-01', roles: ['sales'] }];
+    const policy = policyWith({}, {}, { legacy });
+    const cron = caller({ issuer: 'legacy', iss: 'legacy', claims: { sub: 'cron' } });
+    const decision = policy.decide(permission({ caller: cron }), NOW);
+    assert.equal(policy.decideTask(decision, 'LoadOrders').identity?.name, 'loader');
+    assert.equal(policy.decideTask(decision, 'Other').mode, 'enforce');
+  });
+
   it('is never made for a run that another policy decided about', () => {
     const [one, two] = [policyWith(), policyWith(NARROW)];
     assert.throws(() => two.decideTask(one.decide(permission(), NOW), 'LoadOrders'), TypeError);
