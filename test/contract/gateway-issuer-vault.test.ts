@@ -1,5 +1,9 @@
 import assert from 'node:assert/strict';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { createLocalJWKSet, decodeProtectedHeader, type JSONWebKeySet, jwtVerify } from 'jose';
+import { stringify } from 'yaml';
 import type { Clock } from '#core/clock.ts';
 import { systemClock } from '#core/clock.ts';
 import { openTokenIssuer } from '#gateway/issuer/open-token-issuer.ts';
@@ -8,6 +12,7 @@ import type { Http } from '#http/http.ts';
 import type { AzureDeclaration } from '#local-azure/declaration.ts';
 import { eventually } from '../support/eventually.ts';
 import { type HandClock, handClock } from '../support/hand-clock.ts';
+import { plumbline } from '../support/plumbline-command.ts';
 import { failure } from '../support/plumbline-failure.ts';
 import { type VaultWithKeys, vaultWithKeys } from '../support/vault-with-keys.ts';
 
@@ -25,7 +30,8 @@ interface Opened {
   readonly errors: string[];
 }
 
-describe('an issuer whose keys are in Azure Key Vault', () => {
+describe('an issuer whose keys are in Azure Key Vault', function () {
+  this.timeout(60_000);
   const closers: (() => Promise<void>)[] = [];
   afterEach(async () => {
     for (const close of closers.splice(0).toReversed()) await close();
@@ -123,6 +129,74 @@ describe('an issuer whose keys are in Azure Key Vault', () => {
     await verified(opened, after.token);
     await assert.rejects(verified(opened, before.token), /no applicable key/);
     assert.equal(issuer.problem(), undefined);
+  });
+
+  it('signs with no version that is not for signing any more', async () => {
+    const opened = await open();
+    const { issuer, world } = opened;
+    const before = await issuer.issue(CLAIMS);
+    const made = await world.officer.getKey('issuer');
+    await world.officer.rotateKey('issuer');
+    await listed(opened, 2);
+    await world.officer.updateKeyProperties('issuer', made.properties.version ?? '', { keyOps: ['verify'] });
+    const after = await issuer.issue(CLAIMS);
+    assert.notEqual(after.keyId, before.keyId);
+    await verified(opened, after.token);
+  });
+
+  it('asks for a list and nothing else while nothing changes', async () => {
+    const { issuer, world, clock } = await open();
+    const [reads, lists] = [
+      () => world.asked('GET', /^\/keys\/issuer\/[0-9a-f]{32}\?/),
+      () => world.asked('GET', /\/versions/),
+    ];
+    const [read, list] = [reads(), lists()];
+    for (let turn = 1; turn <= 3; turn++) {
+      clock.move(REFRESH);
+      await eventually(() => lists() === list + turn && clock.sleeping === 1, 'a list');
+    }
+    assert.equal(reads(), read);
+    assert.equal(issuer.problem(), undefined);
+  });
+
+  it('is listed and exported by the commands, which change nothing in the vault', async () => {
+    const world = await vaultWithKeys();
+    closers.push(() => world.close());
+    await world.officer.rotateKey('issuer');
+    const folder = mkdtempSync(join(tmpdir(), 'issuer-vault-'));
+    closers.push(async () => rmSync(folder, { recursive: true, force: true }));
+    const config = join(folder, 'gateway.yaml');
+    const { proxyUrl, caFile } = world.job.azure;
+    const settings = {
+      apiVersion: 'plumbline.dev/gateway/v1',
+      stateDirectory: 'state',
+      runsDirectory: 'runs',
+      policyFile: 'policy.yaml',
+      issuer: { url: URL, keys: { kind: 'azure-key-vault', vault: 'myvault', key: 'issuer' } },
+      identity: { kind: 'workload' },
+      network: { proxy: { url: proxyUrl }, caFile },
+    };
+    writeFileSync(config, stringify(settings));
+    const keys = await plumbline('issuer', 'keys', '--config', config, '--json');
+    assert.equal(keys.status, 0, keys.error);
+    const rows = JSON.parse(keys.out).keys as { kid: string; state: string; id: string }[];
+    assert.deepEqual(
+      rows.map(({ state }) => state),
+      ['prepared', 'active'],
+    );
+    assert.ok(rows.every(({ id }) => id.startsWith('https://myvault.vault.azure.net/keys/issuer/')));
+    const exported = await plumbline('issuer', 'export', join(folder, 'site'), '--config', config);
+    assert.equal(exported.status, 0, exported.error);
+    const set = JSON.parse(readFileSync(join(folder, 'site/.well-known/jwks.json'), 'utf8')) as JSONWebKeySet;
+    assert.deepEqual(
+      set.keys.map(({ kid }) => kid),
+      rows.map(({ kid }) => kid),
+    );
+    for (const command of ['prepare', 'activate x', 'retire x --now']) {
+      const end = await plumbline('issuer', ...command.split(' '), '--config', config);
+      assert.equal(end.status, 1);
+      assert.match(end.error, /^ERR_INPUT_INVALID: .*in vault myvault.*az keyvault key rotate/s);
+    }
   });
 
   it('publishes five versions at most, with the one that signs', async () => {

@@ -54,15 +54,16 @@ export function vaultClient({ vault, key: name, identity, http }: VaultClientOpt
       const { keyClient } = await import('./vault-sdk.ts');
       lister ??= keyClient(address, credential, options);
       const found: VaultVersion[] = [];
-      for await (const { version, enabled } of lister.listPropertiesOfKeyVersions(name, { abortSignal })) {
-        if (version === undefined || enabled !== true) continue;
+      for await (const properties of lister.listPropertiesOfKeyVersions(name, { abortSignal })) {
+        const { id, version, enabled } = properties;
+        if (id === undefined || version === undefined || enabled !== true) continue;
         // Dates may change; the public part of a version never does.
-        const key = await lister.getKey(name, { version, abortSignal });
+        const read = known.get(id) ?? (await lister.getKey(name, { version, abortSignal }));
+        const key = { ...read, properties };
+        known.set(id, key);
+        signers.delete(id);
         const usable = await usableVersion(key);
-        if (usable === undefined) continue;
-        known.set(usable.id, key);
-        signers.delete(usable.id);
-        found.push(usable);
+        if (usable !== undefined) found.push(usable);
       }
       return found;
     },
@@ -70,8 +71,13 @@ export function vaultClient({ vault, key: name, identity, http }: VaultClientOpt
       const { cryptographyClient } = await import('./vault-sdk.ts');
       const signer = signers.get(id) ?? cryptographyClient(known.get(id) ?? id, credential, options);
       signers.set(id, signer);
-      const { result } = await signer.sign('RS256', digest, { abortSignal });
-      return result;
+      try {
+        return (await signer.sign('RS256', digest, { abortSignal })).result;
+      } catch (thrown) {
+        // It may have been made for something else than signing.
+        known.delete(id);
+        throw thrown;
+      }
     },
   };
 }

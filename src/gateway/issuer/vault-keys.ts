@@ -69,7 +69,7 @@ export class VaultKeys implements SigningKeys {
   }
 
   async sign(textOf: (kid: string) => string): Promise<Signature> {
-    const signal = AbortSignal.any([this.#closing.signal, AbortSignal.timeout(SIGNED_WITHIN_MS)]);
+    const signal = AbortSignal.timeout(SIGNED_WITHIN_MS);
     const until = this.#options.clock.now() + SIGNED_WITHIN_MS;
     try {
       return await this.#slots.run(() => this.#signInTime(textOf, until, signal), signal);
