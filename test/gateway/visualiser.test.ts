@@ -54,7 +54,7 @@ describe("luigid's own pages, in a real browser (needs Linux on x64)", function 
       ['dep_graph', `graph&taskId=${await brokenId()}&visType=d3`],
     ]) {
       const shown = page.waitForResponse((response) => response.url().includes(`/api/${method}?`));
-      await page.goto(`${scenario.gateway.url}/luigid/static/visualiser/index.html#tab=${tab}`);
+      await page.goto(`${scenario.url}/luigid/static/visualiser/index.html#tab=${tab}`);
       await page.reload({ waitUntil: 'networkidle0' });
       await shown;
     }
@@ -66,14 +66,12 @@ describe("luigid's own pages, in a real browser (needs Linux on x64)", function 
     assert.equal(new URL(visit.page.url()).origin, scenario.provider.url);
     assert.ok(!visit.answered.some((answer) => answer.startsWith('200 /luigid')));
     await visit.logIn('rita');
-    assert.equal(visit.page.url().split('#')[0], `${scenario.gateway.url}/luigid/static/visualiser/index.html`);
+    assert.equal(visit.page.url().split('#')[0], `${scenario.url}/luigid/static/visualiser/index.html`);
     const table = await visit.tableWith('Broken');
     assert.match(table, /sales\.|Broken/);
     for (const family of ['Orders', 'Report']) assert.ok((await visit.tableWith(family)).includes(family));
     assert.doesNotMatch(table, /Payroll|finance/);
-    await visit.page.goto(
-      `${scenario.gateway.url}/luigid/static/visualiser/index.html#tab=graph&taskId=${await brokenId()}`,
-    );
+    await visit.page.goto(`${scenario.url}/luigid/static/visualiser/index.html#tab=graph&taskId=${await brokenId()}`);
     await visit.page.reload({ waitUntil: 'networkidle0' });
     await visit.page.waitForSelector('#graphPlaceholder svg circle, #graphPlaceholder svg .node');
     const graph = await visit.text('#graphPlaceholder');
@@ -117,18 +115,48 @@ describe("luigid's own pages, in a real browser (needs Linux on x64)", function 
     assert.deepEqual([...new Set(missing)], ['404 /luigid/static/visualiser/x'], 'all files of the page are there');
   });
 
+  it('does nothing that another site asks for, and its links lead in without another sign-in', async () => {
+    const visit = await scenario.signIn('olga');
+    const { page } = visit;
+    const id = await brokenId();
+    const call = `${scenario.url}/luigid/api/forgive_failures?data=${encodeURIComponent(JSON.stringify({ task_id: id }))}`;
+    await page.goto(`${scenario.provider.url}/.well-known/openid-configuration`);
+    const before = visit.answered.length;
+    const signOut = page.waitForResponse((response) => response.url().endsWith('/luigid/sign-out'));
+    await page.evaluate(`new Promise((done) => {
+      document.body.innerHTML = '<iframe name="in" hidden></iframe><form target="in" method="post" action="${scenario.url}/luigid/sign-out"></form>';
+      document.forms[0].submit();
+      const image = new Image();
+      image.onerror = image.onload = done;
+      image.src = ${JSON.stringify(call)};
+    })`);
+    await signOut;
+    await Promise.all([page.waitForNavigation(), page.evaluate(`location.href = ${JSON.stringify(call)}`)]);
+    // The browser brings no session with any of it.
+    const answers = new Set(visit.answered.slice(before));
+    assert.deepEqual([...answers].sort(), ['400 /luigid/sign-out', '401 /luigid/api/forgive_failures']);
+    assert.ok(Object.hasOwn(await failed(), id));
+    await page.goto(`${scenario.provider.url}/.well-known/openid-configuration`);
+    const onward = visit.answered.length;
+    await page.evaluate(`document.body.innerHTML = '<a href="${scenario.url}/luigid/">tasks</a>'`);
+    await page.click('a');
+    await visit.tableWith('Broken');
+    const way = visit.answered.slice(onward).filter((answer) => !/static|api/.test(answer));
+    assert.deepEqual(way, ['303 /luigid/', '200 /luigid/sign-in', '303 /luigid/']);
+  });
+
   it('signs out here, and no session is left', async () => {
     const { page } = await scenario.signIn('rita');
-    const asked = `${scenario.gateway.url}/luigid/api/is_paused?data=%7B%7D`;
+    const asked = `${scenario.url}/luigid/api/is_paused?data=%7B%7D`;
     assert.deepEqual(await page.evaluate(`fetch('${asked}').then((answer) => answer.json())`), {
       response: { paused: false },
     });
-    await page.goto(`${scenario.gateway.url}/luigid/sign-out`);
+    await page.goto(`${scenario.url}/luigid/sign-out`);
     await Promise.all([page.waitForNavigation(), page.click('button')]);
     assert.equal(await page.title(), 'Signed out');
     const cookies = await page.browserContext().cookies();
     assert.deepEqual(
-      cookies.filter(({ name }) => name.startsWith('plumbline')),
+      cookies.filter(({ name }) => name.includes('plumbline')),
       [],
     );
     const answer = await page.goto(asked);
@@ -160,7 +188,7 @@ describe("luigid's own pages, in a real browser (needs Linux on x64)", function 
     const visit = await scenario.signIn('rita');
     await visit.tableWith('Orders');
     await scenario.forbid('readers');
-    const page = await visit.page.goto(`${scenario.gateway.url}/luigid/`);
+    const page = await visit.page.goto(`${scenario.url}/luigid/`);
     assert.equal(page?.status(), 403);
     assert.match(await visit.text('body'), /no rule lets you see this luigid/);
   });

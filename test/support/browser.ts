@@ -32,6 +32,8 @@ export async function startBrowser(): Promise<RunningBrowser> {
   const browser = await launch({
     executablePath: join(unpacked, 'chromium'),
     headless: 'shell',
+    // Of a test's own servers.
+    acceptInsecureCerts: true,
     args: ARGUMENTS,
     userDataDir: join(folder, 'profile'),
     env: {

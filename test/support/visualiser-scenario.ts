@@ -10,6 +10,7 @@ import { luigiPython } from './luigi-scenario.ts';
 import { CLIENT_ID, PeopleProvider } from './people-provider.ts';
 import { eventsOf, ServedGateway } from './served-gateway.ts';
 import { type SocketLuigid, startSocketLuigid } from './task-identity-luigid.ts';
+import { startTlsProxy, type TlsProxy } from './tls-proxy.ts';
 
 /** Whatever of this ran in a page is seen in `globalThis.pwned`. */
 export const HOSTILE = {
@@ -66,19 +67,26 @@ function viewer(group: string, access: string): object {
   };
 }
 
-/** A gateway process with its luigid on a Unix socket, a provider at which people log in, and a browser. */
+/**
+ * A gateway process behind what ends TLS, its luigid on a Unix socket, a browser, and a provider at which people log in, which is
+ * another site than the gateway: `127.0.0.1` and `localhost`.
+ */
 export class VisualiserScenario {
   readonly gateway: ServedGateway;
   readonly luigid: SocketLuigid;
   readonly provider: PeopleProvider;
   readonly browser: Browser;
   readonly #folder: string;
+  /** Where people find the gateway. */
+  readonly url: string;
   readonly #running: RunningBrowser;
+  readonly #proxy: TlsProxy;
 
   private constructor(parts: {
     gateway: ServedGateway;
     luigid: SocketLuigid;
     provider: PeopleProvider;
+    proxy: TlsProxy;
     running: RunningBrowser;
     folder: string;
   }) {
@@ -86,7 +94,9 @@ export class VisualiserScenario {
     this.luigid = parts.luigid;
     this.provider = parts.provider;
     this.browser = parts.running.browser;
+    this.url = parts.proxy.url;
     this.#running = parts.running;
+    this.#proxy = parts.proxy;
     this.#folder = parts.folder;
   }
 
@@ -95,10 +105,12 @@ export class VisualiserScenario {
     const at = join(folder, 'luigid');
     mkdirSync(at, { mode: 0o700 });
     const luigid = await startSocketLuigid(at, luigiPython());
-    const port = await freePort();
+    const [port, publicPort] = [await freePort(), await freePort()];
     const gateway = new ServedGateway({
       config: {
         luigid: { socket: luigid.socket },
+        publicUrl: `https://localhost:${publicPort}`,
+        behindProxy: { trustedProxies: ['127.0.0.1'] },
         signIn: { issuer: `http://127.0.0.1:${port}`, clientId: CLIENT_ID },
       },
       role: {
@@ -112,9 +124,10 @@ export class VisualiserScenario {
     });
     writeFileSync(join(gateway.folder, 'visualised.py'), TASKS);
     await gateway.start();
-    const redirectUri = `${gateway.url}/luigid/sign-in/callback`;
+    const proxy = await startTlsProxy(publicPort, gateway.url);
+    const redirectUri = `${proxy.url}/luigid/sign-in/callback`;
     const provider = await PeopleProvider.start({ port, redirectUri, people: PEOPLE });
-    return new VisualiserScenario({ gateway, luigid, provider, running: await startBrowser(), folder });
+    return new VisualiserScenario({ gateway, luigid, provider, proxy, running: await startBrowser(), folder });
   }
 
   /** A run of the gateway, to its end. */
@@ -124,7 +137,8 @@ export class VisualiserScenario {
     const response = await this.gateway.create(token, 'visualised', body);
     const run = (await response.json()) as { runToken: string; links: Record<string, string> };
     if (response.status !== 201) throw new Error(`${response.status}: ${JSON.stringify(run)}`);
-    await eventsOf(await this.gateway.request(run.links['events'] ?? '', run.runToken));
+    const events = run.links['events']?.replace(this.url, '') ?? '';
+    await eventsOf(await this.gateway.request(events, run.runToken));
   }
 
   /** Takes a viewer out of the policy. */
@@ -141,7 +155,7 @@ export class VisualiserScenario {
     const context = await this.browser.createBrowserContext();
     const page = await context.newPage();
     const visit = new Visit(this, page);
-    await page.goto(`${this.gateway.url}/luigid/`, { waitUntil: 'networkidle0' });
+    await page.goto(`${this.url}/luigid/`, { waitUntil: 'networkidle0' });
     return visit;
   }
 
@@ -154,6 +168,7 @@ export class VisualiserScenario {
   async close(): Promise<void> {
     await this.#running.close();
     await this.provider.close();
+    await this.#proxy.close();
     await this.gateway.close();
     await this.luigid.close();
     rmSync(this.#folder, { recursive: true, force: true });
@@ -188,7 +203,7 @@ export class Visit {
     await this.page.type('input[name=login]', name);
     await Promise.all([this.page.waitForNavigation(), this.page.click('button')]);
     // The page after the provider's goes on by itself.
-    const arrived = `location.origin === '${this.#scenario.gateway.url}' && !document.querySelector('meta[http-equiv]')`;
+    const arrived = `location.origin === '${this.#scenario.url}' && !document.querySelector('meta[http-equiv]')`;
     await this.page.waitForFunction(arrived);
   }
 
@@ -217,7 +232,7 @@ export class Visit {
 
   /** Requests that went to neither the gateway nor the provider. */
   strays(): string[] {
-    const own = [this.#scenario.gateway.url, this.#scenario.provider.url];
+    const own = [this.#scenario.url, this.#scenario.provider.url];
     const sent = this.asked.filter((url) => !url.startsWith('data:') && !this.blocked.includes(url));
     return sent.filter((url) => !own.includes(new URL(url).origin));
   }

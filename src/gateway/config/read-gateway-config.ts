@@ -206,7 +206,7 @@ function asExpression(host: string): string {
 }
 
 function checkAddresses(config: GatewayConfig, complain: Complain): void {
-  const { listen, transport, timeouts, signIn, publicUrl } = config;
+  const { listen, transport, timeouts, signIn, publicUrl, luigid } = config;
   if (transport.kind === 'plain' && !isLoopback(listen.host))
     complain(
       ['listen', 'host'],
@@ -214,6 +214,8 @@ function checkAddresses(config: GatewayConfig, complain: Complain): void {
     );
   if (signIn !== undefined && publicUrl === undefined && transport.kind !== 'plain')
     complain(['signIn'], "needs 'publicUrl': the provider sends people back to it");
+  if (signIn !== undefined && luigid?.proxied !== true)
+    complain(['signIn'], "is for luigid's pages: 'luigid' needs 'socket' or 'url' in it");
   if (timeouts.headersMs > timeouts.requestMs) complain(['timeouts', 'headers'], "must not be longer than 'request'");
 }
 

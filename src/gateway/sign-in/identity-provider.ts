@@ -78,7 +78,10 @@ export class IdentityProvider {
       const tokens = await client.authorizationCodeGrant(provider, callback, checks);
       return withoutFlow(tokens.claims());
     } catch (thrown) {
-      throw failureOf(thrown);
+      const failure = failureOf(thrown);
+      // Perhaps it has moved.
+      if (failure.isUnavailable) this.#known = undefined;
+      throw failure;
     } finally {
       this.#busy -= 1;
     }

@@ -64,9 +64,15 @@ describe('gateway.yaml', () => {
     [{ signIn: { issuer: 'http://login.example.com', clientId: 'a' } }, 'signIn.issuer'],
     [{ signIn: { issuer: 'https://login.example.com', clientId: 'a', scopes: ['email'] } }, 'signIn.scopes'],
     [
-      { signIn: { issuer: 'https://login.example.com', clientId: 'a' }, behindProxy: { trustedProxies: ['10.0.0.1'] } },
+      {
+        signIn: { issuer: 'https://login.example.com', clientId: 'a' },
+        luigid: { socket: 'l' },
+        behindProxy: { trustedProxies: ['10.0.0.1'] },
+      },
       'signIn',
     ],
+    [{ signIn: { issuer: 'https://login.example.com', clientId: 'a' } }, 'signIn'],
+    [{ signIn: { issuer: 'https://login.example.com', clientId: 'a' }, luigid: 'http://127.0.0.1:8082' }, 'signIn'],
     [{ luigid: 'ftp://127.0.0.1' }, 'luigid'],
     [{ network: { proxy: { url: 'http://u:p@proxy' } } }, 'network.proxy.url'],
     [{ network: { proxy: { url: 'http://proxy', passwordFile: 'p' } } }, 'network.proxy.passwordFile'],
