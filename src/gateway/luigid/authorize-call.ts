@@ -65,9 +65,7 @@ function denialOfAnonymous(call: LuigidCall, { operate }: LuigidPermission, rule
   const worker = call.arguments['worker'];
   if (typeof worker === 'string' && ownerOf(worker, rules) !== undefined) return denied('worker', true);
   const foreign = denialOfNames(call, operate);
-  return foreign === undefined
-    ? denied('no-credential', false, firstNamespaceOf(call))
-    : { ...foreign, always: true };
+  return foreign === undefined ? denied('no-credential', false, firstNamespaceOf(call)) : { ...foreign, always: true };
 }
 
 /** Whose namespaces are all within somebody's: others know of it what that somebody may not. */

@@ -82,8 +82,9 @@ export class CallRecorder {
   #keyOf(facts: CallFacts): [string, CallFacts] {
     const key = JSON.stringify([facts.type, facts.subject, facts.data]);
     if (this.#kinds.size < MAX_KINDS || this.#kinds.has(key)) return [key, facts];
-    const data = { reason: 'others', of: facts.data['reason'] };
-    return [`${facts.type} others ${facts.data['reason']}`, { type: facts.type, data }];
+    const { reason, allowed } = facts.data;
+    const data = { reason: 'others', of: reason, allowed };
+    return [JSON.stringify([facts.type, data]), { type: facts.type, data }];
   }
 }
 

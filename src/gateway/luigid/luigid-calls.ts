@@ -100,7 +100,7 @@ export class LuigidCalls {
     const shown = (answer: JsonValue) => filterAnswer(call.method.name, answer, view, call.arguments);
     // A worker waits for the answer of its own task, and luigid gives those at once.
     if (caller.kind === 'worker' && !call.method.costly) return encoded(shown(await upstream.call(call)));
-    const reading = await readers.read(canonicalRead(call));
+    const reading = await readers.read(canonicalRead(call), nameOf(caller));
     const { limit = true, max_shown_tasks: most = null } = call.arguments;
     const who = JSON.stringify([view.namespaces, view.forPages, view.hiddenParameters, limit, most]);
     const body = LuigidReaders.view(reading, who, () => Buffer.from(encoded(shown(reading.answer)).body));
@@ -141,8 +141,9 @@ export class LuigidCalls {
     const shown = (answer: JsonValue) => encoded(filterAnswer(call.method.name, answer, view, call.arguments));
     if (call.method.name === 'get_scheduler_message_response') return shown(await upstream.call(call));
     const { task_id: taskId, task, worker, resource } = call.arguments;
-    const what = { method: call.method.name, taskId: taskId ?? task, target: worker, resource };
-    const data = { ...factsOf(caller), ...what, requestId };
+    const what = { method: call.method.name, taskId: taskId ?? task, worker, resource };
+    // A worker is known by its own id.
+    const data = { ...what, ...factsOf(caller), requestId };
     await recorder.append({ type: 'dev.plumbline.luigid.change.intent', data });
     const outcome = (result: string, errorCode?: string) =>
       recorder.append({ type: 'dev.plumbline.luigid.change.outcome', data: { ...data, result, errorCode } });
@@ -177,6 +178,12 @@ function reports(caller: LuigidCaller): boolean {
 
 function subjectOf(caller: LuigidCaller): string | undefined {
   return caller.kind === 'worker' ? caller.worker.runId : undefined;
+}
+
+/** Whose share of what is read it is. */
+function nameOf(caller: LuigidCaller): string {
+  if (caller.kind === 'worker') return caller.worker.id;
+  return caller.kind === 'person' ? caller.id : `anonymous ${caller.address}`;
 }
 
 function factsOf(caller: LuigidCaller): Record<string, JsonValue | undefined> {

@@ -172,13 +172,16 @@ class LuigidFront implements Front {
     }
     const { signIn } = this.#options;
     if (signIn && answerSignIn(exchange.request, exchange.response, exchange.id, problem, signIn.address())) return;
-    if (who.badCredential || problem.code === 'luigid-denied') {
+    // Whoever opens a page is asked to sign in; a worker without a credential must be found.
+    const isWorker = problem.code === 'sign-in-needed' && exchange.path.startsWith(API);
+    if (who.badCredential || isWorker || problem.code === 'luigid-denied') {
       const type = who.badCredential ? 'dev.plumbline.token.refused' : 'dev.plumbline.luigid.refused';
       const data = {
         errorCode: problem.code,
-        reason: problem.facts.reason,
+        reason: isWorker ? 'no-credential' : problem.facts.reason,
         worker: workerId,
         address: address || undefined,
+        allowed: false,
         route: 'luigid',
       };
       this.#recorder.noted({ type, data });
@@ -223,9 +226,10 @@ class LuigidFront implements Front {
     const { log, metrics } = this.#options;
     const { code, status, facts } = problem;
     metrics.refused(code, facts.reason);
-    if (status >= 500)
-      log.error({ requestId: id, code, reason: facts.reason, cause: wordsOf(facts.cause) }, 'call to luigid failed');
-    else log.info({ requestId: id, code, reason: facts.reason, detail: problem.message }, 'call to luigid refused');
+    const said = { requestId: id, code, reason: facts.reason };
+    if (status >= 500) log.error({ ...said, cause: wordsOf(facts.cause) }, 'call to luigid failed');
+    // A flood is counted, not written down.
+    else if (code !== 'rate-limited') log.info({ ...said, detail: problem.message }, 'call to luigid refused');
     answerProblem(request, response, id, problem);
   }
 

@@ -6,6 +6,8 @@ import type { LuigidUpstream } from './luigid-upstream.ts';
 /** What luigid said, and what was made of it for those who may see a part. */
 export interface Reading {
   readonly answer: JsonValue;
+  /** Of the answer as it came. */
+  readonly bytes: number;
   /** Milliseconds of a clock that only goes forward. */
   readonly at: number;
   /** Encoded answers by who may see what; filled by whoever asks. */
@@ -13,7 +15,7 @@ export interface Reading {
 }
 
 export interface ReadersOptions {
-  readonly upstream: Pick<LuigidUpstream, 'call'>;
+  readonly upstream: Pick<LuigidUpstream, 'read'>;
   /** Milliseconds that only go forward. */
   readonly now?: (() => number) | undefined;
   /** Part of luigid's time that reading may take in the long run. */
@@ -39,7 +41,11 @@ const STALE_MS = 120_000;
 const PATIENCE_MS = 750;
 const LONGEST_WAIT_MS = 20_000;
 const MAX_ENTRIES = 64;
-const MAX_WAITING = 32;
+/** Of the answers that are kept, as they came. */
+const MAX_KEPT_BYTES = 64 * 1_048_576;
+const MAX_WAITING = 64;
+/** Of one person: a page of luigid asks a dozen at once. */
+const MAX_WAITING_OF_ONE = 20;
 const MAX_VIEWS = 16;
 
 /**
@@ -47,12 +53,14 @@ const MAX_VIEWS = 16;
  * so that workers wait for no more than one reading whatever the number of people.
  */
 export class LuigidReaders {
-  readonly #upstream: Pick<LuigidUpstream, 'call'>;
+  readonly #upstream: Pick<LuigidUpstream, 'read'>;
   readonly #now: () => number;
   readonly #share: number;
   /** In the order of their last use. */
   readonly #entries = new Map<string, Entry>();
   readonly #closed = new AbortController();
+  /** How many readings somebody waits for, who was the first to want them. */
+  readonly #waitingOf = new Map<string, number>();
   #last: Promise<unknown> = Promise.resolve();
   #waiting = 0;
   /** Milliseconds of luigid's time that may be used now; negative after a reading that took more. */
@@ -68,14 +76,15 @@ export class LuigidReaders {
 
   /**
    * What luigid says, at most a second old; while it is read anew, what it said before, at most two minutes old.
+   * @param who asks
    * @throws {Problem} `luigid-unavailable`; `overloaded` when too much else is to be read first
    */
-  async read(call: LuigidCall): Promise<Reading> {
+  async read(call: LuigidCall, who: string): Promise<Reading> {
     const entry = this.#entryOf(call);
     const { reading, current } = entry;
     const age = reading === undefined ? Number.POSITIVE_INFINITY : this.#now() - reading.at;
     if (reading !== undefined && current && age < FRESH_MS) return reading;
-    const next = this.#refresh(entry);
+    const next = this.#refresh(entry, who);
     if (reading === undefined || !current || age > STALE_MS) return within(next, LONGEST_WAIT_MS, overloaded);
     return within(next, PATIENCE_MS, () => reading);
   }
@@ -109,18 +118,30 @@ export class LuigidReaders {
     const entry = this.#entries.get(key) ?? { call, key, current: true };
     this.#entries.delete(key);
     this.#entries.set(key, entry);
-    for (const [oldest, { next }] of this.#entries) {
-      if (this.#entries.size <= MAX_ENTRIES) break;
-      if (next === undefined) this.#entries.delete(oldest);
-    }
+    this.#forgetOld(entry);
     return entry;
   }
 
-  #refresh(entry: Entry): Promise<Reading> {
+  /** What nobody may be shown any more, and what was not asked for the longest when there is too much. */
+  #forgetOld(used: Entry): void {
+    const now = this.#now();
+    let kept = [...this.#entries.values()].reduce((sum, { reading }) => sum + (reading?.bytes ?? 0), 0);
+    for (const [key, entry] of this.#entries) {
+      if (entry === used || entry.next !== undefined) continue;
+      const { bytes = 0, at = Number.NEGATIVE_INFINITY } = entry.reading ?? {};
+      if (now - at <= STALE_MS && this.#entries.size <= MAX_ENTRIES && kept <= MAX_KEPT_BYTES) continue;
+      this.#entries.delete(key);
+      kept -= bytes;
+    }
+  }
+
+  #refresh(entry: Entry, who: string): Promise<Reading> {
     if (entry.next !== undefined) return entry.next;
-    if (this.#waiting >= MAX_WAITING) return Promise.reject(overloaded());
+    const own = this.#waitingOf.get(who) ?? 0;
+    if (this.#waiting >= MAX_WAITING || own >= MAX_WAITING_OF_ONE) return Promise.reject(overloaded());
     this.#waiting += 1;
-    entry.next = this.#last.then(() => this.#read(entry));
+    this.#waitingOf.set(who, own + 1);
+    entry.next = this.#last.then(() => this.#read(entry)).finally(() => this.#done(entry, who));
     this.#last = entry.next.catch(() => undefined);
     // Whoever waited may have gone: then nobody else would hear of it.
     entry.next.catch(() => undefined);
@@ -128,21 +149,24 @@ export class LuigidReaders {
   }
 
   async #read(entry: Entry): Promise<Reading> {
+    await this.#paced();
+    entry.current = true;
+    const began = this.#now();
     try {
-      await this.#paced();
-      entry.current = true;
-      const began = this.#now();
-      try {
-        const answer = await this.#upstream.call(entry.call);
-        entry.reading = { answer, at: began, views: new Map() };
-        return entry.reading;
-      } finally {
-        this.#credit -= this.#now() - began;
-      }
+      const { answer, bytes } = await this.#upstream.read(entry.call);
+      entry.reading = { answer, bytes, at: began, views: new Map() };
+      return entry.reading;
     } finally {
-      this.#waiting -= 1;
-      entry.next = undefined;
+      this.#credit -= this.#now() - began;
     }
+  }
+
+  #done(entry: Entry, who: string): void {
+    entry.next = undefined;
+    this.#waiting -= 1;
+    const own = (this.#waitingOf.get(who) ?? 1) - 1;
+    if (own > 0) this.#waitingOf.set(who, own);
+    else this.#waitingOf.delete(who);
   }
 
   async #paced(): Promise<void> {

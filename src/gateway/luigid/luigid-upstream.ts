@@ -10,10 +10,17 @@ export interface LuigidFile {
   readonly bytes: Buffer;
 }
 
+export interface SizedAnswer {
+  readonly answer: JsonValue;
+  readonly bytes: number;
+}
+
 /** luigid itself. Nobody else speaks to it, and nothing that somebody sent reaches it but what was read and written anew. */
 export interface LuigidUpstream {
   /** What the method returned. @throws {Problem} `luigid-unavailable` */
   call(call: LuigidCall): Promise<JsonValue>;
+  /** The same, with the size of what came. */
+  read(call: LuigidCall): Promise<SizedAnswer>;
   /** @param path below `/static/`, checked. @throws {Problem} `luigid-unavailable` */
   file(path: string): Promise<LuigidFile>;
   close(): Promise<void>;
@@ -47,12 +54,15 @@ export function luigidUpstream(upstream: LuigidSettings['upstream'], answerMs = 
     maxResponseSize: MAX_ANSWER_BYTES,
     connect: { timeout: CONNECT_MS, ...(upstream.kind === 'socket' && { socketPath: upstream.path }) },
   });
+  const asked = (call: LuigidCall) => {
+    const path = `${base}/api/${call.method.name}`;
+    return sent(pool, { path, method: 'POST', headers: HEADERS, body: encodeCall(call) }, MAX_ANSWER_BYTES);
+  };
   return {
-    async call(call) {
-      const path = `${base}/api/${call.method.name}`;
-      const body = encodeCall(call);
-      const answer = await sent(pool, { path, method: 'POST', headers: HEADERS, body }, MAX_ANSWER_BYTES);
-      return returned(answer);
+    call: async (call) => returned(await asked(call)),
+    read: async (call) => {
+      const answer = await asked(call);
+      return { answer: returned(answer), bytes: answer.bytes.length };
     },
     async file(path) {
       const wanted = { path: `${base}/static/${path}`, method: 'GET', headers: { host: 'luigid' } } as const;
