@@ -3,15 +3,14 @@
 import os
 import sys
 
-from plumbline_luigi.identity_files import FOLDER
-from plumbline_luigi.run_gate import is_closed
+from plumbline_luigi.identity_place import identity_folder, is_closed
 
 
 class IdentityEnd:
     """Of one run; the folder is the worker's until then."""
 
     def __init__(self, events_file):
-        self._folder = os.path.join(os.path.dirname(events_file), FOLDER)
+        self._folder = identity_folder(events_file)
 
     def finish(self):
         """Removes the folder; returns what the exit record says of it."""

@@ -6,8 +6,6 @@ import contextlib
 import os
 import secrets
 
-FOLDER = "identity"
-
 
 def remove_folder(path: str) -> None:
     """Removes the folder of one task with all that is in it. One that is gone, or goes meanwhile, is no trouble."""

@@ -14,10 +14,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from plumbline_luigi.events import EventLog
+from plumbline_luigi.identity_place import CLOSED, GATE, OPEN
 from plumbline_luigi.rejection import Rejection
 
-NAME = "gate"
-OPEN, CLOSED = b"0", b"1"
 _LOCK_SECONDS = 1.0
 
 
@@ -25,7 +24,7 @@ class RunGate:
     """Instances can be pickled."""
 
     def __init__(self, folder: str, supervisor: int, events: EventLog):
-        self._path = os.path.join(folder, NAME)
+        self._path = os.path.join(folder, GATE)
         self._supervisor = supervisor
         self._events = events
 
@@ -85,15 +84,6 @@ class RunGate:
             yield descriptor
         finally:
             os.close(descriptor)
-
-
-def is_closed(folder: str) -> bool:
-    """Whether a run with this folder was rejected; for the supervisor, at the end."""
-    try:
-        with open(os.path.join(folder, NAME), "rb") as file:
-            return file.read(1) == CLOSED
-    except OSError:
-        return False
 
 
 def _lock_within(descriptor: int, seconds: float) -> None:

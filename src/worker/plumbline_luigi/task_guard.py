@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
-
 from plumbline_luigi.events import EventLog
 from plumbline_luigi.gateway_access import GatewayAccess
 from plumbline_luigi.gateway_client import GatewayClient
-from plumbline_luigi.identity_files import FOLDER, new_folder, remove_folder
+from plumbline_luigi.identity_files import new_folder, remove_folder
+from plumbline_luigi.identity_place import identity_folder
 from plumbline_luigi.run_gate import RunGate
 from plumbline_luigi.task_identity import TaskIdentity
 from plumbline_luigi.token_exchange import TokenExchange
@@ -73,8 +72,3 @@ class NoIdentity:
 
     def end(self) -> None:
         pass
-
-
-def identity_folder(events_file: str) -> str:
-    """Beside the events; the supervisor removes it when the run has ended."""
-    return os.path.join(os.path.dirname(events_file), FOLDER)
