@@ -144,6 +144,17 @@ describe('the way from an open luigid to an enforced one', function () {
     assert.equal(await refused.ended(), 40, refused.log());
     assert.match(refused.log(), /401/);
     assert.equal(rollout.hasDone('2026-11-11'), false);
+    const found = gateway
+      .audit()
+      .filter(({ type, data }) => type.endsWith('luigid.refused') && data['allowed'] === false);
+    assert.deepEqual(found.at(-1)?.data, {
+      address: '127.0.0.1',
+      allowed: false,
+      count: 1,
+      errorCode: 'sign-in-needed',
+      reason: 'no-credential',
+      route: 'luigid',
+    });
     await finishes(held.registered);
     newTokens();
     await finishes(rollout.luigi('2026-11-12', REGISTERED, { registered: true }));

@@ -56,8 +56,7 @@ export class WouldRefuseFold {
 }
 
 function passedByReport(what: WouldRefuseRow['what'], data: Fields): boolean {
-  // Counted without what it was about: whether it passed is not known, so it is not left out.
-  if (what === 'luigid') return data['allowed'] === true || data['reason'] === 'others';
+  if (what === 'luigid') return data['allowed'] === true;
   return data['allowed'] === true && data['wouldAllow'] === false;
 }
 

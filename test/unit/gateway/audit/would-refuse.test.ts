@@ -109,8 +109,8 @@ describe('what enforcement would refuse', () => {
     );
   });
 
-  it('does not leave out what was counted only because there was too much of it', async () => {
-    await record(['luigid.refused', { reason: 'others', of: 'no-credential', count: 900 }]);
+  it('holds what was counted only because there was too much of it', async () => {
+    await record(['luigid.refused', { reason: 'others', of: 'no-credential', allowed: true, count: 900 }]);
     const [row] = (await report()).wouldRefuse;
     assert.deepEqual([row?.reason, row?.count], ['others no-credential', 900]);
   });
