@@ -6,12 +6,15 @@ With fork and the local scheduler the worker never hears of it, so these events 
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
 from luigi import rpc, scheduler
 
 from plumbline_luigi.events import EventLog
-from plumbline_luigi.gateway_fetcher import GatewayFetcher
-from plumbline_luigi.task_guard import RunGuard
+
+if TYPE_CHECKING:
+    # A run that no gateway knows does without them, and starts faster.
+    from plumbline_luigi.task_guard import RunGuard
 
 
 class _Observed:
@@ -45,6 +48,8 @@ class ObservedRemoteScheduler(_Observed, rpc.RemoteScheduler):
 
     def through_gateway(self, guard: RunGuard) -> ObservedRemoteScheduler:
         """From now on it asks by the gateway's socket, which waits for as long as Luigi would have tried, or longer."""
+        from plumbline_luigi.gateway_fetcher import GatewayFetcher
+
         self.close()
         patience = self._rpc_retry_attempts * self._rpc_retry_wait
         self._fetcher = GatewayFetcher(guard.client, guard.gate, patience)

@@ -49,10 +49,10 @@ def _prepare(request, events, supervisor):
 
 def _guard(request, events, supervisor):
     """Made before anything of the user's is imported; None when no gateway knows the run."""
-    from plumbline_luigi.task_guard import RunGuard
-
     if request.gateway is None:
         return None
+    from plumbline_luigi.task_guard import RunGuard
+
     guard = RunGuard(request.gateway, request.run_id, request.events_file, supervisor, events)
     try:
         guard.gate.make()
