@@ -2,11 +2,11 @@ import type { Policy } from '../policy/policy.ts';
 import type { Role } from '../policy/role.ts';
 import type { GatewayConfig } from './gateway-config.ts';
 
+type GapSettings = Pick<GatewayConfig, 'issuer' | 'luigid' | 'publicUrl' | 'listen' | 'transport'>;
+
 /** What a policy gives its roles and this gateway does not have: sentences for whoever sets it up. Their runs do not get far. */
-export function policyGaps(
-  { issuer, luigid }: Pick<GatewayConfig, 'issuer' | 'luigid'>,
-  { roles }: Pick<Policy, 'roles'>,
-): readonly string[] {
+export function policyGaps(config: GapSettings, { roles }: Pick<Policy, 'roles'>): readonly string[] {
+  const { issuer, luigid } = config;
   const isProxied = luigid?.proxied === true;
   const gapsOf = ({ name, taskIdentities, stockLuigi, namespaces, scheduler }: Role): readonly (string | false)[] => [
     issuer === undefined &&
@@ -16,9 +16,18 @@ export function policyGaps(
       stockLuigi &&
       `role '${name}' has stockLuigi, and the configuration no luigid behind the gateway: no such worker is registered`,
     isProxied &&
+      stockLuigi &&
+      !isAddressKnown(config) &&
+      `role '${name}' has stockLuigi, and the configuration no publicUrl: such a worker cannot be told where luigid is`,
+    isProxied &&
       scheduler === undefined &&
       namespaces.length === 0 &&
       `role '${name}' works at the luigid behind the gateway and has no namespaces: its workers can do nothing there`,
   ];
   return [...roles.values()].flatMap(gapsOf).filter((gap) => gap !== false);
+}
+
+/** Without `publicUrl` it is that of the listener: on loopback, and at a port that is known before it listens. */
+function isAddressKnown({ publicUrl, transport, listen }: GapSettings): boolean {
+  return publicUrl !== undefined || (transport.kind === 'plain' && listen.port !== 0);
 }

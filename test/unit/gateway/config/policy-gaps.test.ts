@@ -3,7 +3,8 @@ import type { GatewayConfig } from '#gateway/config/gateway-config.ts';
 import { policyGaps } from '#gateway/config/policy-gaps.ts';
 import { FakePolicy, roleOf } from '../../../support/gateway/runs-fixture.ts';
 
-type Settings = Pick<GatewayConfig, 'issuer' | 'luigid'>;
+type Settings = Partial<Pick<GatewayConfig, 'issuer' | 'luigid' | 'publicUrl' | 'listen' | 'transport'>>;
+const LISTENER = { listen: { host: '127.0.0.1', port: 8443 }, transport: { kind: 'plain' } } as const;
 const upstream = { kind: 'url', url: 'http://127.0.0.1:8082' } as const;
 const ISSUER: Settings['issuer'] = {
   url: 'https://issuer.example.com',
@@ -19,13 +20,13 @@ describe('what a policy needs and a configuration does not have', () => {
     roleOf('elsewhere', { scheduler: 'local' }),
   );
   const gaps = (settings: Settings) =>
-    policyGaps(settings, policy).map((gap) => [
+    policyGaps({ ...LISTENER, ...settings }, policy).map((gap) => [
       /role '(\w+)'/.exec(gap)?.[1],
-      /no (?:issuer:|luigid behind|namespaces:)/.exec(gap)?.[0],
+      /no (?:issuer:|luigid behind|publicUrl:|namespaces:)/.exec(gap)?.[0],
     ]);
 
   it('is nothing when it has all of it', () => {
-    assert.deepEqual(policyGaps({ issuer: ISSUER, luigid: undefined }, new FakePolicy(roleOf('plain'))), []);
+    assert.deepEqual(policyGaps({ ...LISTENER, issuer: ISSUER }, new FakePolicy(roleOf('plain'))), []);
     assert.deepEqual(gaps({ issuer: ISSUER, luigid: { upstream, proxied: true } }), [['plain', 'no namespaces:']]);
   });
 
@@ -35,5 +36,23 @@ describe('what a policy needs and a configuration does not have', () => {
         ['loader', 'no issuer:'],
         ['cron', 'no luigid behind'],
       ]);
+  });
+
+  it('is an address for stock workers that they can use', () => {
+    const settings: Settings = { issuer: ISSUER, luigid: { upstream, proxied: true } };
+    const [known, unknown] = [
+      [['plain', 'no namespaces:']],
+      [
+        ['cron', 'no publicUrl:'],
+        ['plain', 'no namespaces:'],
+      ],
+    ];
+    const publicUrl = 'https://gateway.example.com';
+    const tls = { kind: 'tls', certFile: '', keyFile: '' } as const;
+    const free = { host: '127.0.0.1', port: 0 };
+    assert.deepEqual(gaps({ ...settings, transport: tls }), unknown);
+    assert.deepEqual(gaps({ ...settings, listen: free }), unknown);
+    assert.deepEqual(gaps({ ...settings, transport: tls, publicUrl }), known);
+    assert.deepEqual(gaps({ ...settings, listen: free, publicUrl }), known);
   });
 });
