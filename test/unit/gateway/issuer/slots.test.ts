@@ -30,6 +30,11 @@ async function ran(most: number, jobs: readonly Job[]) {
   return { began, said: await Promise.all(ends), slots };
 }
 
+function assertEnd({ fails, givesUp }: Job, began: boolean, said: string | undefined): void {
+  if (began) assert.equal(said, fails ? 'it failed' : 'done');
+  else assert.deepEqual([givesUp, said], [true, 'too late']);
+}
+
 describe('slots', () => {
   const job = fc.record({ ticks: fc.nat(4), fails: fc.boolean(), givesUp: fc.boolean() });
   it('let so many run at a time, in the order they came, whatever fails or gives up', async () => {
@@ -40,10 +45,7 @@ describe('slots', () => {
           began,
           began.toSorted((a, b) => a - b),
         );
-        for (const [i, { fails, givesUp }] of jobs.entries()) {
-          if (began.includes(i)) assert.equal(said[i], fails ? 'it failed' : 'done');
-          else assert.deepEqual([givesUp, said[i]], [true, 'too late']);
-        }
+        jobs.forEach((one, i) => void assertEnd(one, began.includes(i), said[i]));
         assert.equal(await slots.run(async () => 'free again', new AbortController().signal), 'free again');
       }),
     );
