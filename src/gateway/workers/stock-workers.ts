@@ -99,7 +99,10 @@ export class StockWorkers implements WorkerSource {
     const live = this.#live.get(worker.id);
     if (live === undefined) throw new TypeError('A registered worker is asked about that has ended');
     const decision = decideStockWorker(policy, live.record.caller, live.record.specification, now);
-    if (!isPermission(decision)) this.#end(live.record, 'policy');
+    if (!isPermission(decision)) {
+      this.#end(live.record, 'policy');
+      this.#settleSoon();
+    }
     return decision;
   }
 
@@ -140,9 +143,11 @@ export class StockWorkers implements WorkerSource {
     return true;
   }
 
+  /** Whoever is dead is so in the store, if it can be written. */
   async close(): Promise<void> {
     this.#closing.abort();
-    await Promise.allSettled([this.#registering, this.#settling]);
+    await this.#registering;
+    await this.#settle().catch(() => undefined);
   }
 
   async #register(
@@ -225,6 +230,11 @@ export class StockWorkers implements WorkerSource {
     });
     this.#settling = settled.catch(() => undefined);
     return settled;
+  }
+
+  /** What cannot be written now is tried again by the sweep, which says so. */
+  #settleSoon(): void {
+    void this.#settle().catch(() => undefined);
   }
 
   async #recordEnd({ id, role, reason }: EndedStockWorker): Promise<void> {
