@@ -59,7 +59,6 @@ export function openSignIn({ config, http, audit, clock, log, policy, publicUrl 
     clock,
     lifeMs,
     address,
-    ownHost: () => publicUrl === undefined,
     log,
   });
   return {

@@ -33,8 +33,6 @@ export interface SignInParts {
   /** Of a session, whatever is done with it. */
   readonly lifeMs: number;
   readonly address: () => SignInAddress;
-  /** Whether requests must come to the host of the address, and are led there. Not behind a proxy, which may change it. */
-  readonly ownHost: () => boolean;
   readonly log: { warn(facts: object, message: string): void };
 }
 
@@ -46,6 +44,7 @@ export interface SignInRequest extends PersonRequest {
   readonly query: string;
 }
 
+const LED_HERE = '?led-here';
 /** In one browser at the same time; further ones replace them. */
 const MAX_FLOWS = 4;
 
@@ -59,10 +58,12 @@ export class SignIn {
 
   /** To the provider. */
   async begin(request: SignInRequest): Promise<Page> {
-    const { flows, provider, address, ownHost } = this.#parts;
-    const { headers } = checkNavigation(request);
+    const { flows, provider, address } = this.#parts;
+    const { headers, query } = checkNavigation(request);
     const here = address();
-    if (ownHost() && headers.host !== new URL(here.origin).host) return redirect(`${here.origin}${here.signIn}`);
+    // Under another name of this machine the cookie would not come back. Once: a proxy may change what it was.
+    if (headers.host !== new URL(here.origin).host && query !== LED_HERE)
+      return redirect(`${here.origin}${here.signIn}${LED_HERE}`);
     // Another site's link has left the session of this one behind; asked from here, the browser brings it.
     if (headers['sec-fetch-site'] === 'cross-site') return onwardPage(here.pages);
     return this.#answered(request, async () => {

@@ -371,22 +371,27 @@ describe('signing in, with a real provider', function () {
     });
   });
 
-  describe('on loopback without a public URL', () => {
-    it('has cookies of its port, and leads to the address of which the provider knows', async () => {
-      world = new SignInWorld(provider.url, { publicUrl: undefined });
-      world.opened.listensAt('http://127.0.0.1:8443');
-      const elsewhere = await world.begin({ host: 'localhost:8443' });
-      assert.deepEqual(
-        [elsewhere.status, elsewhere.headers['location']],
-        [303, 'http://127.0.0.1:8443/luigid/sign-in'],
-      );
-      const page = await world.begin({ host: '127.0.0.1:8443' });
-      const [line = ''] = page.headers['set-cookie'] ?? [];
-      const { name, path, secure } = parseSetCookie(line);
-      assert.match(name, /^plumbline-8443-flow-/);
-      assert.deepEqual([path, secure], ['/luigid', undefined]);
-      const { searchParams } = new URL(String(page.headers['location']));
-      assert.equal(searchParams.get('redirect_uri'), 'http://127.0.0.1:8443/luigid/sign-in/callback');
-    });
+  it('leads to the address of which the provider knows, once', async () => {
+    const elsewhere = await world.begin({ host: 'etl-7.corp.example' });
+    assert.equal(elsewhere.status, 303);
+    const location = new URL(String(elsewhere.headers['location']));
+    assert.equal(`${location.origin}${location.pathname}`, `${PUBLIC_URL}/luigid/sign-in`);
+    assert.equal(elsewhere.headers['set-cookie']?.length, 0);
+    // Behind a proxy that says another host than the browser.
+    const headers = { host: '10.0.0.7:8443' };
+    const page = await world.opened.signIn.begin(world.request({ query: location.search, headers }));
+    assert.equal(new URL(String(page.headers['location'])).origin, provider.url);
+  });
+
+  it('on loopback without a public URL has cookies of its port, which all ports there share', async () => {
+    world = new SignInWorld(provider.url, { publicUrl: undefined });
+    world.opened.listensAt('http://127.0.0.1:8443');
+    const page = await world.begin({ host: '127.0.0.1:8443' });
+    const [line = ''] = page.headers['set-cookie'] ?? [];
+    const { name, path, secure } = parseSetCookie(line);
+    assert.match(name, /^plumbline-8443-flow-/);
+    assert.deepEqual([path, secure], ['/luigid', undefined]);
+    const { searchParams } = new URL(String(page.headers['location']));
+    assert.equal(searchParams.get('redirect_uri'), 'http://127.0.0.1:8443/luigid/sign-in/callback');
   });
 });
