@@ -193,7 +193,8 @@ describe('the tokens of tasks when something changes in mid-run', function () {
       const hash = await gateway.setPolicy(gateway.changed(change));
       gateway.open(started.name);
       await assertAborted(started, reason);
-      const loaded = gateway.audit().findIndex(({ data }) => data['policy'] === hash);
+      const isLoad = ({ type }: { type: string }) => type === 'dev.plumbline.policy.loaded';
+      const loaded = gateway.audit().findLastIndex((line) => isLoad(line) && line.data['policy'] === hash);
       const later = gateway.audit().slice(loaded);
       assert.deepEqual(
         later.filter(({ type }) => type === 'dev.plumbline.identity.issued'),
