@@ -22,6 +22,8 @@ export interface ExchangeOptions {
 const NOBODY = 'plumbline:task';
 /** A library that caches the file for as long as a token lives never meets one that is over. */
 const RENEWALS = 10;
+/** Policies that come one after the other while tokens are made. */
+const MOST_TRIES = 3;
 
 /** What is granted to a task. */
 interface Grant {
@@ -38,23 +40,26 @@ export function taskTokenExchange({ workers, policy, issuer, audit }: ExchangeOp
   return { exchange };
 
   async function exchange(worker: Worker, wanted: TaskTokenRequest): Promise<TaskToken> {
-    const grant = await granted(worker, wanted);
-    const issued = await issuer.issue(claimsOf(worker, wanted, grant));
-    await record('identity.issued', worker, {
-      ...audited(worker, wanted),
-      wouldAllow: grant.decision.wouldAllow,
-      ...auditedToken(grant, issued),
-    });
-    const still = await granted(worker, wanted, issued);
-    if (still.audience !== grant.audience || still.identity?.subject !== grant.identity?.subject)
-      throw await refusal(worker, wanted, { reason: 'policy-changed' }, issued);
+    let issued: IssuedToken | undefined;
+    for (let tries = 0; tries < MOST_TRIES; tries += 1) {
+      const grant = await granted(worker, wanted, issued);
+      issued = await issuer.issue(claimsOf(worker, wanted, grant));
+      await record('identity.issued', worker, { ...audited(worker, wanted, grant), ...auditedToken(grant, issued) });
+      const still = await granted(worker, wanted, issued);
+      // What was made under a policy that is no longer in force stays here, and the task gets another one.
+      if (still.decision.policy === grant.decision.policy) return tokenOf(issued, grant);
+    }
+    throw await refusal(worker, wanted, { reason: 'policy-changed' }, issued);
+  }
+
+  function tokenOf({ token, expiresAt }: IssuedToken, { identity, audience }: Grant): TaskToken {
     return {
-      token: issued.token,
-      expiresAt: issued.expiresAt,
+      token,
+      expiresAt,
       renewAfterSeconds: Math.max(1, Math.floor(issuer.lifetimeSeconds / RENEWALS)),
-      audience: grant.audience,
-      identity: grant.identity?.name,
-      targets: grant.identity?.targets ?? [],
+      audience,
+      identity: identity?.name,
+      targets: identity?.targets ?? [],
     };
   }
 
@@ -103,9 +108,9 @@ export function taskTokenExchange({ workers, policy, issuer, audit }: ExchangeOp
     return identityRejected({ reason, mode });
   }
 
-  function audited(worker: Worker, { family, taskId, requestId }: TaskTokenRequest): AuditData {
+  function audited(worker: Worker, { family, taskId, requestId }: TaskTokenRequest, grant?: Grant): AuditData {
     const { id, attempt, role, caller } = worker;
-    const { policy: sha256, binding, mode } = workers.decide(worker);
+    const { policy: sha256, binding, mode } = grant?.decision ?? workers.decide(worker);
     const who = { caller: auditedCaller(caller), requestId, worker: id, role, attempt };
     return { ...who, family, taskId, policy: sha256, binding, mode };
   }
@@ -135,6 +140,7 @@ function claimsOf(
 
 type IdentityRecord = 'identity.issued' | 'identity.rejected';
 
-function auditedToken({ identity, audience }: Grant, { id, keyId, expiresAt }: IssuedToken): AuditData {
-  return { identity: identity?.name, audience, tokenId: id, keyId, expiresAt };
+function auditedToken({ identity, audience, decision }: Grant, { id, keyId, expiresAt }: IssuedToken): AuditData {
+  const { wouldAllow } = decision;
+  return { wouldAllow, identity: identity?.name, audience, tokenId: id, keyId, expiresAt };
 }

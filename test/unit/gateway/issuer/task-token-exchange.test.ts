@@ -144,28 +144,43 @@ describe('the exchange of a worker for the token of a task', () => {
     );
   });
 
-  it('hands nothing out when another policy says something else in that moment', async () => {
-    const change = (sha256: string, says: TaskDecision) => () => {
+  /** Another policy comes into force in the moment between record and answer, once for each. */
+  const changing = (...policies: readonly { sha: string; says?: TaskDecision; allow?: boolean }[]) => {
+    const left = [...policies];
+    return () => {
+      const next = left.shift();
+      if (!next) return;
+      const before = policy.says;
       fixture.policy = policy = new TaskPolicy(roleOf('etl'));
-      policy.sha256 = sha256.repeat(64);
-      policy.says = says;
+      policy.sha256 = next.sha.repeat(64);
+      policy.says = next.says ?? before;
+      policy.allow = () => next.allow ?? true;
     };
-    const other = { ...LOADER, name: 'other', subject: 'plumbline:other' };
-    meanwhile = change('b', { ...policy.says, identity: other });
-    await assert.rejects(tokens.exchange(worker, WANTED), rejected('policy-changed'));
-    meanwhile = change('c', { allowed: false, wouldAllow: false, mode: 'report', reason: 'family' });
+  };
+  const claimed = (token: string) => {
+    const { sub, plumbline } = decodeJwt(token);
+    return [sub, (plumbline as { policy: string }).policy];
+  };
+
+  it('hands nothing out when another policy refuses it in that moment', async () => {
+    meanwhile = changing({ sha: 'c', says: { allowed: false, wouldAllow: false, mode: 'report', reason: 'family' } });
     await assert.rejects(tokens.exchange(worker, WANTED), rejected('family', 'report'));
-    policy.says = { allowed: true, wouldAllow: true, mode: 'enforce', reason: 'task-identity', identity: LOADER };
-    meanwhile = () => {
-      fixture.policy = policy = new TaskPolicy(roleOf('etl'));
-      policy.sha256 = 'd'.repeat(64);
-      policy.allow = () => false;
-    };
-    await assert.rejects(tokens.exchange(worker, WANTED), rejected('run-denied'));
-    // The same identity by another policy is the same token.
     fixture.policy = policy = new TaskPolicy(roleOf('etl'));
-    meanwhile = change('e', policy.says);
-    assert.ok(await tokens.exchange(worker, WANTED));
+    meanwhile = changing({ sha: 'd', allow: false });
+    await assert.rejects(tokens.exchange(worker, WANTED), rejected('run-denied'));
+  });
+
+  it('gives another token when another policy gives another identity in that moment, and none of an old policy', async () => {
+    const other = { ...LOADER, name: 'other', subject: 'plumbline:other', targets: [] };
+    meanwhile = changing({ sha: 'b', says: { ...policy.says, identity: other } });
+    const { token, identity, audience } = await tokens.exchange(worker, WANTED);
+    assert.deepEqual([claimed(token), identity, audience], [['plumbline:other', 'b'.repeat(64)], 'other', issuer.url]);
+    meanwhile = changing({ sha: 'c' }, { sha: 'd' });
+    assert.deepEqual(claimed((await tokens.exchange(worker, WANTED)).token), ['plumbline:other', 'd'.repeat(64)]);
+    meanwhile = changing({ sha: '1' }, { sha: '2' }, { sha: '3' });
+    await assert.rejects(tokens.exchange(worker, WANTED), rejected('policy-changed'));
+    const [last] = ofIdentity().slice(-1);
+    assert.deepEqual([last?.data['reason'], last?.data['policy']], ['policy-changed', '3'.repeat(64)]);
   });
 
   it('refuses what the policy refuses, and says where a report lets the task go on', async () => {
