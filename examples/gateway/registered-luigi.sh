@@ -38,17 +38,18 @@ print(json.dumps({"role": role, "module": module, "task": task, **({"lifetimeMs"
 shift 3
 
 # A key of its own for each start: the same key would be the same worker.
-answer=$(call "$PLUMBLINE_TOKEN_FILE" --header "Idempotency-Key: $(</proc/sys/kernel/random/uuid)" --header 'Content-Type: application/json' \
+key=$(python3 -c 'import uuid; print(uuid.uuid4())')
+answer=$(call "$PLUMBLINE_TOKEN_FILE" --header "Idempotency-Key: $key" --header 'Content-Type: application/json' \
   --data "$body" "$PLUMBLINE_GATEWAY/v1/luigid/workers") || {
   printf 'The gateway did not register this worker: %s\n' "$answer" >&2
   exit 1
 }
-mapfile -t registered < <(python3 -c '
+{ read -r PLUMBLINE_SCHEDULER_URL && read -r PLUMBLINE_WORKER_ID; } < <(printf %s "$answer" | python3 -c '
 import json, sys
 answer = json.load(sys.stdin)
 print(answer["schedulerUrl"], answer["workerId"], sep="\n")
-' <<<"$answer")
-export PLUMBLINE_SCHEDULER_URL=${registered[0]} PLUMBLINE_WORKER_ID=${registered[1]}
+')
+export PLUMBLINE_SCHEDULER_URL PLUMBLINE_WORKER_ID
 
 end() {
   call "${PLUMBLINE_END_TOKEN_FILE:-$PLUMBLINE_TOKEN_FILE}" --request DELETE "$PLUMBLINE_GATEWAY/v1/luigid/workers/$PLUMBLINE_WORKER_ID" >/dev/null ||
