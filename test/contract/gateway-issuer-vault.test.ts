@@ -272,6 +272,24 @@ describe('an issuer whose keys are in Azure Key Vault', function () {
     assert.deepEqual(errors, ["The issuer's key in the vault: the vault answered 403 (Forbidden)"]);
   });
 
+  it('asks again soon when the vault did not answer at the start', async () => {
+    const opened = await open({
+      faults: [{ host: 'myvault.vault.azure.net', path: '/keys/issuer/versions*', kind: 'reset', count: 1 }],
+    });
+    const { issuer, clock } = opened;
+    assert.match(issuer.problem() ?? '', /versions failed/);
+    clock.move(2_000);
+    await eventually(() => issuer.problem() === undefined, 'an answer');
+    await verified(opened, (await issuer.issue(CLAIMS)).token);
+  });
+
+  it('lets the gateway start though the vault does not answer', async () => {
+    const slow = { host: 'myvault.vault.azure.net', kind: 'latency', delayMs: 8_000 } as const;
+    const { issuer } = await open({ faults: [slow] }, { real: true });
+    assert.match(issuer.problem() ?? '', /are asked for|timed out|within/);
+    assert.deepEqual(issuer.keys(), []);
+  });
+
   for (const [key, why] of [
     ['absent', /404 \(KeyNotFound\)/],
     ['curve', /no version of its key can sign/],

@@ -24,6 +24,8 @@ export interface VaultKeysOptions {
 /** For one token, waiting for a turn and for a vault that is busy included. */
 const SIGNED_WITHIN_MS = 10_000;
 const LISTED_WITHIN_MS = 30_000;
+/** The start of a gateway waits for a vault no longer than this: runs of before want to be taken up. */
+const OPENED_WITHIN_MS = 5_000;
 const AT_ONCE = 32;
 const LIST_EVERY_MS = 300_000;
 const LEAST_LIST_EVERY_MS = 10_000;
@@ -49,10 +51,11 @@ export class VaultKeys implements SigningKeys {
     this.#options = options;
   }
 
-  /** Waits for the first answer of the vault; one that is no good is a `problem()`. */
+  /** Waits for the first answer of the vault, and not for long; one that is no good, or late, is a `problem()`. */
   async open(): Promise<void> {
-    await this.#refresh();
-    this.#keepFresh().catch(() => undefined);
+    const answered = new AbortController();
+    this.#keepFresh(() => answered.abort()).catch(() => undefined);
+    await this.#options.clock.sleep(OPENED_WITHIN_MS, answered.signal).catch(() => undefined);
   }
 
   published(): readonly PublicKey[] {
@@ -125,14 +128,15 @@ export class VaultKeys implements SigningKeys {
     await clock.sleep(left, signal);
   }
 
-  async #keepFresh(): Promise<void> {
+  async #keepFresh(onAnswer: () => void): Promise<void> {
     const { clock, times } = this.#options;
     const every = Math.min(LIST_EVERY_MS, Math.max(LEAST_LIST_EVERY_MS, times.publishForMs / 10));
     for (let failures = 0; !this.#closing.signal.aborted; ) {
+      await this.#refresh();
+      onAnswer();
+      failures = this.#trouble === undefined ? 0 : failures + 1;
       const pause = failures === 0 ? every : Math.min(LONGEST_PAUSE_MS, 1_000 * 2 ** failures);
       await clock.sleep(pause, this.#closing.signal);
-      await this.#refresh();
-      failures = this.#trouble === undefined ? 0 : failures + 1;
     }
   }
 
