@@ -2,6 +2,8 @@
 
 import json
 import os
+import re
+import subprocess
 import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -10,6 +12,8 @@ from urllib.parse import parse_qsl
 import pytest
 from conftest import REPOSITORY
 from gateway_stand_in import AWS, AZURE, GOOGLE, WORKER
+
+from plumbline_luigi.cloud_variables import AMBIENT
 
 CLOUDS = Path(os.environ.get("CLOUDS_PYTHON", REPOSITORY / ".cache" / "python" / "clouds-3.13" / "bin" / "python"))
 pytestmark = pytest.mark.skipif(not CLOUDS.exists(), reason="no Python with the libraries of the clouds")
@@ -74,3 +78,23 @@ def test_boto3_google_auth_and_azure_identity_find_the_tasks_identity(run_known,
     assert azure["client_assertion_type"] == "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
     assert not [token for token in gateway.tokens if token in ended.out + ended.err]
     assert not (folder / "identity").exists()
+
+
+# Variables in the same source files that say nothing of who one is.
+HARMLESS = {
+    *("AZURE_REGIONAL_AUTHORITY_NAME", "AWS_REGION", "AWS_EC2_METADATA_DISABLED"),
+    *("AZURE_GERMANY", "AZURE_IDENTITY_DISABLE_MULTITENANTAUTH"),
+}
+SOURCES = """
+import azure.identity._constants, botocore.credentials, google.auth.environment_vars
+for module in (azure.identity._constants, botocore.credentials):
+    print(open(module.__file__).read())
+print("GOOGLE", "'" + google.auth.environment_vars.CREDENTIALS + "'", "'" + google.auth.environment_vars.CLOUD_SDK_CONFIG_DIR + "'")
+"""
+
+
+def test_every_variable_by_which_these_libraries_become_somebody_leaves_a_task():
+    text = subprocess.run([CLOUDS, "-c", SOURCES], capture_output=True, text=True, check=True).stdout
+    names = set(re.findall(r"""["']((?:AZURE|AWS|MSI|IDENTITY|IMDS|GOOGLE|CLOUDSDK)_[A-Z0-9_]+)["']""", text))
+    assert {"AZURE_CLIENT_SECRET", "AWS_ACCESS_KEY_ID", "GOOGLE_APPLICATION_CREDENTIALS"} <= names
+    assert sorted(names - HARMLESS - set(AMBIENT)) == []
