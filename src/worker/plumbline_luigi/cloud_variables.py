@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Callable
 
 # What azure-identity, boto3 and google-auth would take instead of a token's file, or beside it. A task has what its own identity
 # says and nothing else, so that all of these leave its process, whichever cloud its identity is of.
@@ -23,6 +24,7 @@ AMBIENT = (
 )
 _AMBIENT = frozenset(AMBIENT)
 _LONGEST_SESSION = 64
+_NOT_OF_SESSIONS = re.compile(r"[^A-Za-z0-9+=,.@-]")
 
 
 def replace_identity(variables: dict[str, str]) -> None:
@@ -32,7 +34,7 @@ def replace_identity(variables: dict[str, str]) -> None:
     os.environ.update(variables)
 
 
-def variables_of(target: dict, path: str, session: str) -> dict[str, str]:
+def variables_of(target: dict, path: str, session: Callable[[], str]) -> dict[str, str]:
     """What libraries must be told of a target. `path`: of the token, for Google of the file that names it."""
     kind = target["kind"]
     if kind == "azure":
@@ -49,7 +51,7 @@ def variables_of(target: dict, path: str, session: str) -> dict[str, str]:
         return {
             "AWS_WEB_IDENTITY_TOKEN_FILE": path,
             "AWS_ROLE_ARN": target["roleArn"],
-            "AWS_ROLE_SESSION_NAME": session,
+            "AWS_ROLE_SESSION_NAME": session(),
             **regions,
         }
     return {"GOOGLE_APPLICATION_CREDENTIALS" if kind == "google" else target["variable"]: path}
@@ -80,4 +82,4 @@ def session_name(run_id: str, family: str, task_id: str) -> str:
 
 
 def _plain(text: str) -> str:
-    return re.sub(r"[^A-Za-z0-9+=,.@-]", "-", text)
+    return _NOT_OF_SESSIONS.sub("-", text)

@@ -41,15 +41,22 @@ class IdentityFiles:
             self._made = True
         path, part = self.path(name), self.path(f".{name}.part")
         descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-        with open(descriptor, "w", encoding="utf-8") as file:
+        try:
             os.fchmod(descriptor, 0o600)
-            file.write(text)
+            _write_all(descriptor, text.encode("utf-8"))
+        finally:
+            os.close(descriptor)
         os.rename(part, path)
         return path
 
     def remove(self) -> None:
         if self._made:
             remove_folder(self._folder)
+
+
+def _write_all(descriptor: int, data: bytes) -> None:
+    while data:
+        data = data[os.write(descriptor, data) :]
 
 
 def _gone(remove, path: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _thread
 import json
 import os
 import threading
@@ -47,7 +48,8 @@ class TaskIdentity:
             # A signal's handler ends the process: the task has not begun.
             self._files.remove()
             raise
-        threading.Thread(target=self._renew, args=(renew_after,), name="plumbline-identity", daemon=True).start()
+        # The class Thread waits until its thread runs, which in a short task is a good part of the time.
+        _thread.start_new_thread(self._renew, (renew_after,))
         return self
 
     def __exit__(self, *_) -> None:
@@ -77,7 +79,7 @@ class TaskIdentity:
         path = self._files.write(name, token)
         if target["kind"] == "google":
             path = self._files.write(f"{number}-google.json", json.dumps(external_account(target, path)))
-        return variables_of(target, path, session_name(self._run_id, self._family, self._task_id))
+        return variables_of(target, path, lambda: session_name(self._run_id, self._family, self._task_id))
 
     def _go_without(self, rejection: Rejection) -> None:
         """A report lets the task run. It gets no identity of anybody's instead, neither the machine's nor the worker's."""
