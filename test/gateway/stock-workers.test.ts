@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { reportAudit } from '#gateway/audit/report-audit.ts';
 import { startLuigidOnSocket } from '../../scripts/start-luigid.ts';
 import { luigiPython } from '../support/luigi-scenario.ts';
 import { ServedGateway } from '../support/served-gateway.ts';
@@ -211,4 +212,49 @@ describe('stock workers, at a gateway', function () {
     });
     return (await answer.json()) as Registered;
   }
+});
+
+describe('stock workers of a binding that reports', function () {
+  this.timeout(60_000);
+  const gateway = new ServedGateway({
+    config: { luigid: { socket: 'luigid.sock' } },
+    role: { ...ROLE, taskIdentities: undefined, namespaces: ['sales'] },
+    policy: { mode: 'report' },
+  });
+  let closeLuigid = async () => {};
+
+  before(async () => {
+    const luigid = await startLuigidOnSocket(gateway.folder, luigiPython(), join(gateway.folder, 'luigid.sock'));
+    closeLuigid = luigid.close;
+    await gateway.start();
+  });
+  after(async () => {
+    await closeLuigid();
+    await gateway.close();
+  });
+
+  it('go on with what enforcement would refuse, and the report says whose it is', async () => {
+    const headers = { 'content-type': 'application/json', 'idempotency-key': 'reported' };
+    const body = JSON.stringify({ ...BODY, task: 'Elsewhere' });
+    const answer = await gateway.request('/v1/luigid/workers', gateway.token(), { method: 'POST', headers, body });
+    assert.equal(answer.status, 201, await answer.clone().text());
+    const { workerId, schedulerUrl } = (await answer.json()) as Registered;
+    const { origin, pathname, username, password } = new URL(schedulerUrl);
+    const data = { task_id: 'other.Load_1_0123456789', family: 'other.Load', worker: workerId };
+    const call = await fetch(`${origin}${pathname}/api/add_task`, {
+      method: 'POST',
+      headers: { authorization: `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}` },
+      body: new URLSearchParams({ data: JSON.stringify(data) }),
+    });
+    assert.equal(call.status, 200, await call.text());
+    const report = await reportAudit({ directory: join(gateway.folder, 'state/audit'), from: 0, to: Date.now() + 1 });
+    const who = { binding: 'app', role: 'etl', issuer: 'app', subject: 'alice' };
+    assert.deepEqual(
+      report.wouldRefuse.map(({ first: _, last: __, address: ___, worker: ____, ...row }) => row),
+      [
+        { what: 'worker', ...who, call: 'tasks_here.Elsewhere', namespace: undefined, reason: 'task task', count: 1 },
+        { what: 'luigid', ...who, call: 'add_task', namespace: 'other', reason: 'namespace', count: 1 },
+      ],
+    );
+  });
 });

@@ -189,7 +189,8 @@ function nameOf(caller: LuigidCaller): string {
 function factsOf(caller: LuigidCaller): Record<string, JsonValue | undefined> {
   if (caller.kind === 'worker') {
     const { worker, mode, policy, binding } = caller;
-    return { worker: worker.id, role: worker.role, mode, policy, binding };
+    const { issuer, subject } = worker.caller;
+    return { worker: worker.id, caller: { issuer, subject }, role: worker.role, mode, policy, binding };
   }
   const { policy, rules }: LuigidPermission = caller.permission;
   if (caller.kind === 'person') return { caller: caller.facts, policy, rules };
