@@ -4,7 +4,9 @@ import { endOfRun } from './end-of-run.ts';
 import type { Figure } from './figure.ts';
 import { followedRun } from './followed-run.ts';
 import { gateway } from './gateway.ts';
+import { luigidProxy } from './luigid-proxy.ts';
 import { startUp } from './start-up.ts';
+import { taskTokens } from './task-tokens.ts';
 import { tokenVerification } from './token-verification.ts';
 
 const BENCHES = {
@@ -12,6 +14,8 @@ const BENCHES = {
   'end-of-run': endOfRun,
   'followed-run': followedRun,
   gateway,
+  'luigid-proxy': luigidProxy,
+  'task-tokens': taskTokens,
   'token-verification': tokenVerification,
 } as const;
 
