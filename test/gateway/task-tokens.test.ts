@@ -159,7 +159,14 @@ describe('tokens of tasks, at a gateway', function () {
     assert.equal((await bySocket(client.socket, '/v1/token')).status, 401);
   });
 
-  it('are counted', async () => {
+  it('are counted, and readiness says that there are any', async () => {
+    const { checks } = (await (await fetch(`${gateway.url}/readyz`)).json()) as {
+      checks: { name: string; state: string }[];
+    };
+    assert.deepEqual(
+      checks.filter(({ name }) => name === 'issuer'),
+      [{ name: 'issuer', state: 'ok' }],
+    );
     const metrics = await (await fetch(gateway.metricsUrl)).text();
     assert.match(metrics, /plumbline_task_tokens_total\{result="issued",reason=""\} \d/);
     assert.match(metrics, /plumbline_task_tokens_total\{result="enforce",reason="family"\} 1/);
