@@ -7,7 +7,8 @@ import { pythonOf } from '../../scripts/python-environments.mjs';
 import { ROOT } from '../../scripts/repository.ts';
 import { type LocalClouds, startLocalClouds } from '../support/task-identity-clouds.ts';
 import { type IssuerFront, startIssuerFront } from '../support/task-identity-front.ts';
-import { bindingsOf, ISSUER_HOST, sha256, TaskIdentityGateway } from '../support/task-identity-gateway.ts';
+import { ISSUER_HOST, sha256, TaskIdentityGateway } from '../support/task-identity-gateway.ts';
+import { bindingsOf } from '../support/task-identity-policy.ts';
 
 const TENANT = '4f1c6c5e-2b7a-4d0e-9a53-6c1f0b8d7e21';
 const SALES = 'aaaaaaaa-2b7a-4d0e-9a53-6c1f0b8d7e21';

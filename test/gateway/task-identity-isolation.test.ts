@@ -4,7 +4,8 @@ import { dirname, join } from 'node:path';
 import { whyNoUsers } from '#gateway/launch/switching-users.ts';
 import { buildGateway } from '../../scripts/build-gateway.ts';
 import { placeForOthers } from '../support/place-for-others.ts';
-import { bindingsOf, type CreatedRun, TaskIdentityGateway } from '../support/task-identity-gateway.ts';
+import { type CreatedRun, TaskIdentityGateway } from '../support/task-identity-gateway.ts';
+import { bindingsOf } from '../support/task-identity-policy.ts';
 import { pythonForOthers } from '../support/task-identity-python.ts';
 
 /** Two roles' users; they need not be in any user database. */

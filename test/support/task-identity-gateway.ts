@@ -14,20 +14,10 @@ import { luigiPython } from './luigi-scenario.ts';
 import { eventsOf, ServedGateway } from './served-gateway.ts';
 import { type IssuerFront, startIssuerFront } from './task-identity-front.ts';
 import { type SocketLuigid, startSocketLuigid } from './task-identity-luigid.ts';
+import { AUDIENCE, codeOf, type IdentityPolicy, usualPolicy } from './task-identity-policy.ts';
 
 export const ISSUER_HOST = 'tokens.contoso.example';
-/** Who trusts the tokens of the two identities that most tests have. */
-export const AUDIENCE = 'https://vault.contoso.example';
 const FIXTURES = join(ROOT, 'test/fixtures/task-identities');
-
-/** The parts of a policy that a test has in its hand. */
-export interface IdentityPolicy {
-  identities: Record<string, object>;
-  roles: Record<string, Record<string, unknown>>;
-  bindings: Record<string, unknown>[];
-  deny?: object[];
-  viewers?: object[];
-}
 
 export interface TaskIdentityOptions {
   /** What Node runs. @default the program's source */
@@ -110,7 +100,7 @@ export class TaskIdentityGateway {
     });
     cpSync(FIXTURES, codeOf(served), { recursive: true, filter: (path) => !path.endsWith('__pycache__') });
     mkdirSync(join(served.folder, 'state'), { mode: 0o700 });
-    const usual = usualPolicy(served, options);
+    const usual = usualPolicy(served, options.python, served.options.config?.['luigid'] !== undefined);
     const policy = options.policy?.(usual, served) ?? usual;
     const luigid = options.luigid ? await startSocketLuigid(join(served.folder, 'state'), luigiPython()) : undefined;
     const gateway = new TaskIdentityGateway(served, front, luigid, policy);
@@ -255,52 +245,6 @@ export class TaskIdentityGateway {
   }
 }
 
-function codeOf({ folder }: ServedGateway): string {
-  return join(folder, 'code');
-}
-
 export function sha256(text: string | Uint8Array): string {
   return createHash('sha256').update(text).digest('hex');
-}
-
-/** The same bindings for several roles; their examples are for the first. */
-export function bindingsOf({ bindings }: IdentityPolicy, roles: readonly string[]): IdentityPolicy['bindings'] {
-  const [role] = roles;
-  const named = (examples: unknown) => (examples as object[]).map((example) => ({ ...example, role }));
-  return bindings.map((binding) => {
-    const { allow, deny } = binding['examples'] as { allow: unknown; deny: unknown };
-    return { ...binding, roles, examples: { allow: named(allow), deny: named(deny) } };
-  });
-}
-
-/** One role whose families have two identities, and one that has none. */
-function usualPolicy(
-  served: ServedGateway,
-  { python = luigiPython(), ...options }: TaskIdentityOptions,
-): IdentityPolicy {
-  const base = served.policy() as IdentityPolicy & { roles: { etl: Record<string, unknown> } };
-  const { scheduler, ...role } = base.roles.etl;
-  const hasLuigid = options.luigid || options.config?.['luigid'] !== undefined;
-  const file = { files: [{ audience: AUDIENCE, variable: 'TASK_TOKEN_FILE' }] };
-  return {
-    ...base,
-    identities: { sales: file, stock: file },
-    roles: {
-      etl: {
-        ...role,
-        ...(!hasLuigid && { scheduler }),
-        modules: ['identities', 'clouds'],
-        tasks: ['**'],
-        maxWorkers: 8,
-        attempts: 1,
-        namespaces: [''],
-        code: { kind: 'installed', path: codeOf(served), python },
-        taskIdentities: [
-          { tasks: ['First', 'Leaf'], identity: 'sales' },
-          { tasks: ['Second', 'Third'], identity: 'stock' },
-          { tasks: ['Plain', 'Wide'] },
-        ],
-      },
-    },
-  };
 }
