@@ -3,10 +3,8 @@ import type { ArgumentKind } from './luigid-methods.ts';
 
 /** Longest id of a task, family or worker. */
 const LONGEST_NAME = 1_024;
-/** Neither space nor what is no character; ids are put into URLs, logs and pages. */
-const NAME = /^[^\s\p{C}]+$/u;
-/** Luigi's own ids of workers have spaces. */
-const WORKER = /^[^\p{C}]+$/u;
+/** On one line and of characters only; Luigi's own ids of workers have spaces, and a namespace may. */
+const NAME = /^[^\p{C}\p{Zl}\p{Zp}]+$/u;
 const STATUSES = new Set([
   '',
   'PENDING',
@@ -36,7 +34,7 @@ const INFO: Readonly<Record<string, (value: JsonValue) => boolean>> = {
 
 /** Whether a value is what an argument of this kind can be. Types are what keeps one caller from breaking luigid for all. */
 export const ARGUMENT_CHECKS: Readonly<Record<ArgumentKind, (value: JsonValue) => boolean>> = {
-  worker: (value) => typeof value === 'string' && value.length <= LONGEST_NAME && WORKER.test(value),
+  worker: isName,
   task: isName,
   tasks: (value) => Array.isArray(value) && value.every(isName),
   family: (value) => value === '' || isName(value),

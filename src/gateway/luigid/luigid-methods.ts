@@ -136,7 +136,7 @@ const ADMIN: Readonly<Record<string, Rules>> = {
   pause: {},
   unpause: {},
   prune: {},
-  update_resource: { resource: 'name!', amount: 'count!' },
+  update_resource: { resource: 'text!', amount: 'count!' },
   update_resources: {},
 };
 

@@ -88,7 +88,8 @@ function sent(pool: Pool, wanted: Dispatcher.DispatchOptions, limit: number): Pr
     let type = '';
     pool.dispatch(wanted, {
       onRequestStart() {},
-      onResponseStart(_, code, headers) {
+      onResponseStart(controller, code, headers) {
+        if (Number(headers['content-length'] ?? 0) > limit) controller.abort(new RangeError('too large'));
         status = code;
         type = String(headers['content-type'] ?? '');
       },
