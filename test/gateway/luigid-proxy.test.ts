@@ -185,6 +185,27 @@ describe('stock Luigi workers behind the gateway', function () {
     assert.equal((ended.json() as { reason: string }).reason, 'ended');
   });
 
+  it('whose run ends while they send are turned away all the same', async () => {
+    const { id, token } = world.worker('sales');
+    const body = `data=${encodeURIComponent(JSON.stringify({ worker: id }))}`;
+    const form = 'Content-Type: application/x-www-form-urlencoded\r\nConnection: close';
+    const head = `POST /luigid/api/ping HTTP/1.1\r\nHost: g\r\nAuthorization: Bearer ${token}\r\n${form}\r\nContent-Length: ${body.length}\r\n\r\n`;
+    const socket = connect({ port: world.port, host: '127.0.0.1' });
+    let answer = '';
+    socket.on('data', (part) => {
+      answer += String(part);
+    });
+    const closed = once(socket, 'close');
+    socket.write(head + body.slice(0, 10));
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    world.sentToLuigid();
+    world.workers.delete(id);
+    socket.write(body.slice(10));
+    await closed;
+    assert.match(answer, /^HTTP\/1\.1 401 [\s\S]*"reason":"ended"/);
+    assert.deepEqual(world.sentToLuigid(), []);
+  });
+
   it('hear of luigid’s end as of a bad gateway, on a connection that stays', async () => {
     const { id, token } = world.worker('sales');
     const headers = { authorization: `Bearer ${token}` };

@@ -59,6 +59,8 @@ export interface LuigidFrontOptions {
 
 /** Requests without a good credential that an address may send in a minute before it is answered no more than a number. */
 const MAX_ATTEMPTS = 300;
+/** From the head to the end of the form; for longer nobody's word is good without asking again. */
+const SLOW_MS = 100;
 const API = '/luigid/api/';
 /** Luigi's styles ask for fonts so, with their version. */
 const OF_FILE = /^v=[\w.-]{1,32}$/;
@@ -76,6 +78,7 @@ interface Exchange {
   readonly id: string;
   readonly path: string;
   readonly query: string | undefined;
+  readonly began: number;
 }
 
 class LuigidFront implements Front {
@@ -126,11 +129,11 @@ class LuigidFront implements Front {
       id: randomUUID(),
       path,
       query: mark === -1 ? undefined : url.slice(mark + 1),
+      began: performance.now(),
     };
-    const began = performance.now();
     const done = this.#answer(exchange)
       .catch((thrown: unknown) => this.#refuse(exchange, asProblem(thrown)))
-      .then(() => this.#measure(exchange, began));
+      .then(() => this.#measure(exchange));
     this.#open.add(done);
     void done.finally(() => this.#open.delete(done));
   }
@@ -150,20 +153,25 @@ class LuigidFront implements Front {
     checkServing(this.#options);
     if (entrance === 'listener' && !this.#trustsPeer(request.socket.remoteAddress ?? ''))
       throw new Problem('proxy-bypassed', 'Credentials are accepted only through the proxy of this gateway');
-    const address = entrance === 'socket' ? '' : this.#addressOf(request);
-    const caller = identifyCaller(request, entrance, address, this.#sources);
-    if (caller.kind === 'refused') return this.#turnAway(exchange, caller, address);
+    const caller = this.#identified(exchange);
+    if (caller.kind === 'refused') return this.#turnAway(exchange, caller);
     if (path.startsWith(API)) return this.#answerCall(exchange, caller);
     await this.#answerPage(exchange, caller);
   }
 
-  #addressOf(request: IncomingMessage): string {
+  #identified(exchange: Exchange): LuigidCaller | Unidentified {
+    return identifyCaller(exchange.request, exchange.entrance, this.#addressOf(exchange), this.#sources);
+  }
+
+  #addressOf({ request, entrance }: Exchange): string {
+    if (entrance !== 'listener') return '';
     const { trustedProxies = [] } = this.#options;
     return clientAddress(request, trustedProxies.length > 0 ? this.#trustsPeer : undefined);
   }
 
-  async #turnAway(exchange: Exchange, who: Unidentified, address: string): Promise<void> {
+  async #turnAway(exchange: Exchange, who: Unidentified): Promise<void> {
     const { problem, workerId } = who;
+    const address = this.#addressOf(exchange);
     if (exchange.entrance === 'listener' && this.#attempts.add(address, this.#options.clock.now())) {
       const headers = { 'retry-after': '60', connection: 'close' };
       throw new Problem('rate-limited', 'There are too many requests of this address without a good credential', {
@@ -194,7 +202,10 @@ class LuigidFront implements Front {
     if (method === undefined) throw new Problem('not-found', 'luigid has no such method, or none that may be called');
     if (caller.kind !== 'worker') checkCookieRequest(exchange.request, this.#options.publicUrl, method);
     const call = readCall(method, await this.#formOf(exchange, caller, method));
-    answerCall(exchange.response, exchange.id, await this.#calls.answer(call, caller, exchange.id));
+    // Whoever sends slowly may have lost meanwhile what it could do when it began.
+    const sender = performance.now() - exchange.began > SLOW_MS ? this.#identified(exchange) : caller;
+    if (sender.kind === 'refused') return this.#turnAway(exchange, sender);
+    answerCall(exchange.response, exchange.id, await this.#calls.answer(call, sender, exchange.id));
   }
 
   /** A form; for pages the query, as luigid's own pages write it. */
@@ -233,7 +244,7 @@ class LuigidFront implements Front {
     answerProblem(request, response, id, problem);
   }
 
-  #measure({ request, response, path }: Exchange, began: number): void {
+  #measure({ request, response, path, began }: Exchange): void {
     const isCall = LUIGID_METHODS.has(path.slice(API.length)) && path.startsWith(API);
     const route = isCall ? path : '/luigid';
     const method = request.method === 'GET' || request.method === 'POST' ? request.method : 'other';
