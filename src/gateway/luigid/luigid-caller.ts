@@ -30,3 +30,9 @@ export type LuigidCaller =
       readonly permission: LuigidPermission;
       readonly binding: string;
     };
+
+/** Whose share it is, of what is read of luigid and of what is held in memory. */
+export function nameOfCaller(caller: LuigidCaller): string {
+  if (caller.kind === 'worker') return caller.worker.id;
+  return caller.kind === 'person' ? caller.id : `anonymous ${caller.address}`;
+}

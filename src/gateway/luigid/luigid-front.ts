@@ -23,7 +23,7 @@ import { checkCookieRequest } from './cookie-request.ts';
 import { answerCall, answerFirstPage, answerPage, answerProblem, answerSignIn } from './front-answers.ts';
 import { type CallerSources, identifyCaller, type Unidentified } from './identify-caller.ts';
 import { readCall } from './luigid-call.ts';
-import type { LuigidCaller } from './luigid-caller.ts';
+import { type LuigidCaller, nameOfCaller } from './luigid-caller.ts';
 import { LuigidCalls } from './luigid-calls.ts';
 import { LUIGID_METHODS, type LuigidMethod } from './luigid-methods.ts';
 import { type LuigidPages, luigidPages, pagePath } from './luigid-pages.ts';
@@ -189,6 +189,7 @@ class LuigidFront implements Front {
         reason: isWorker ? 'no-credential' : problem.facts.reason,
         worker: workerId,
         address: address || undefined,
+        uid: exchange.entrance === 'listener' ? undefined : exchange.entrance.uid,
         allowed: false,
         route: 'luigid',
       };
@@ -212,7 +213,7 @@ class LuigidFront implements Front {
   async #formOf({ request, query }: Exchange, caller: LuigidCaller, { kind }: LuigidMethod): Promise<string> {
     if (request.method === 'POST') {
       if (query !== undefined) throw invalid('A call has its data in the form, and no query');
-      return this.#forms.read(request, this.#options.timeouts.requestMs);
+      return this.#forms.read(request, nameOfCaller(caller), this.#options.timeouts.requestMs);
     }
     if (request.method !== 'GET' || caller.kind === 'worker' || kind === 'worker')
       throw invalid('This call is a POST with one form field data');
