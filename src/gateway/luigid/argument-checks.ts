@@ -5,6 +5,8 @@ import type { ArgumentKind } from './luigid-methods.ts';
 const LONGEST_NAME = 1_024;
 /** On one line and of characters only; Luigi's own ids of workers have spaces, and a namespace may. */
 const NAME = /^[^\p{C}\p{Zl}\p{Zp}]+$/u;
+/** luigid writes down every task anew for each word that is sought, and answers nobody else meanwhile. */
+const MOST_WORDS = 8;
 const STATUSES = new Set([
   '',
   'PENDING',
@@ -39,6 +41,7 @@ export const ARGUMENT_CHECKS: Readonly<Record<ArgumentKind, (value: JsonValue) =
   tasks: (value) => Array.isArray(value) && value.every(isName),
   family: (value) => value === '' || isName(value),
   text: isText,
+  words: (value) => typeof value === 'string' && value.length <= LONGEST_NAME && wordsOf(value).length <= MOST_WORDS,
   texts: (value) => Array.isArray(value) && value.every(isText),
   flag: (value) => typeof value === 'boolean',
   number: (value) => typeof value === 'number',
@@ -64,6 +67,12 @@ export function infoOf(value: JsonValue): readonly (readonly [JsonValue, JsonVal
 }
 
 const WRONG = [null, null] as const;
+
+/** As Python and as JavaScript split. */
+function wordsOf(text: string): readonly string[] {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: Python counts them as white space
+  return text.split(/[\s\x1c-\x1f\x85]+/).filter((word) => word !== '');
+}
 
 function isName(value: JsonValue): boolean {
   return typeof value === 'string' && value.length <= LONGEST_NAME && NAME.test(value);

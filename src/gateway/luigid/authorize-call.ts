@@ -29,7 +29,7 @@ const SUFFIX = /^:[A-Za-z0-9._-]{1,64}$/;
 export function denialOf(call: LuigidCall, caller: LuigidCaller, rules: CallRules): Denial | undefined {
   if (call.arguments['assistant'] === true) return denied('assistant', true);
   if (caller.kind === 'worker') return denialOfWorker(call, caller, rules);
-  if (caller.kind === 'person' || call.method.kind !== 'worker') return denialOfPerson(call, caller.permission, rules);
+  if (caller.kind === 'person') return denialOfPerson(call, caller.permission, rules);
   return denialOfAnonymous(call, caller.permission, rules);
 }
 
@@ -62,10 +62,19 @@ function denialOfPerson(call: LuigidCall, permission: LuigidPermission, rules: C
 
 /** Enforcement would refuse every call of somebody who brings nothing; tasks of roles that are enforced are none of theirs now. */
 function denialOfAnonymous(call: LuigidCall, { operate }: LuigidPermission, rules: CallRules): Denial | undefined {
-  const worker = call.arguments['worker'];
+  const { kind } = call.method;
+  if (kind === 'operate' || kind === 'admin') return denied('method', true);
+  const { worker, batch_id: batch } = call.arguments;
   if (typeof worker === 'string' && ownerOf(worker, rules) !== undefined) return denied('worker', true);
+  const isForeignBatch = typeof batch === 'string' && rules.batches.open(holderOf(call), batch) === undefined;
+  if (isForeignBatch) return denied('batch', true);
   const foreign = denialOfNames(call, operate);
   return foreign === undefined ? denied('no-credential', false, firstNamespaceOf(call)) : { ...foreign, always: true };
+}
+
+/** Who holds a batch that somebody got who brings nothing: whoever says that it is this worker. It is the name of none that lives. */
+export function holderOf({ arguments: { worker } }: LuigidCall): string {
+  return `anonymous ${typeof worker === 'string' ? worker : ''}`;
 }
 
 /** Whose namespaces are all within somebody's: others know of it what that somebody may not. */
@@ -122,15 +131,15 @@ const NONE: readonly string[] = [];
 
 function namesIn(kind: ArgumentKind, value: JsonValue | undefined): readonly string[] {
   if (kind === 'tasks') return (value as readonly string[] | null | undefined) ?? NONE;
-  if (kind === 'info') return firstTaskOf(value ?? null);
+  if (kind === 'info') return firstTasksOf(value ?? null);
   const isName = kind === 'task' || kind === 'family';
   // An empty family says nothing: the task's id does.
   return isName && typeof value === 'string' && value !== '' ? [value] : NONE;
 }
 
-function firstTaskOf(info: JsonValue): readonly string[] {
-  const [, task] = infoOf(info).find(([name]) => name === 'first_task') ?? [];
-  return typeof task === 'string' ? [task] : NONE;
+/** Pairs may say it more than once, and luigid keeps the last. */
+function firstTasksOf(info: JsonValue): readonly string[] {
+  return infoOf(info).flatMap(([name, task]) => (name === 'first_task' && typeof task === 'string' ? [task] : NONE));
 }
 
 export function namespaceOf(name: string): string {

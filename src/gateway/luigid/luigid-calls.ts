@@ -3,12 +3,12 @@ import { Problem } from '../app/problem.ts';
 import { readAccessGate } from '../audit/read-access-gate.ts';
 import { isInNamespaces, type LuigidPermission, type Namespaces } from '../policy/luigid-access.ts';
 import type { AnswerView } from './answer-view.ts';
-import { type CallRules, type Denial, denialOf, ownerOf } from './authorize-call.ts';
+import { type CallRules, type Denial, denialOf, holderOf, ownerOf } from './authorize-call.ts';
 import type { CallFacts, CallRecorder } from './call-recorder.ts';
 import { canonicalRead } from './canonical-read.ts';
 import { filterAnswer } from './filter-answer.ts';
 import type { LuigidCall } from './luigid-call.ts';
-import type { LuigidCaller } from './luigid-caller.ts';
+import { type LuigidCaller, nameOfCaller } from './luigid-caller.ts';
 import { LuigidReaders } from './luigid-readers.ts';
 import type { LuigidUpstream } from './luigid-upstream.ts';
 import { workerAnswer } from './worker-answer.ts';
@@ -67,8 +67,7 @@ export class LuigidCalls {
     const { upstream, rules } = this.#with;
     const answer = await upstream.call(this.#opened(call, caller));
     if (caller.kind !== 'worker') return this.#anonymousWork(call, caller, answer);
-    const { id } = caller.worker;
-    const sealed = (batch: string) => rules.batches.seal(id, batch);
+    const sealed = (batch: string) => rules.batches.seal(caller.worker.id, batch);
     const own = workerAnswer(call.method.name, answer, caller.namespaces, sealed);
     if (own.foreign !== undefined)
       await this.#denied({ reason: 'foreign-work', namespace: own.foreign, always: false }, call, caller);
@@ -79,7 +78,8 @@ export class LuigidCalls {
   /** What is of roles that are enforced stays away from those who bring nothing. */
   async #anonymousWork(call: LuigidCall, caller: LuigidCaller, answer: JsonValue): Promise<CallAnswer> {
     const operate = caller.kind === 'worker' ? 'all' : caller.permission.operate;
-    const own = workerAnswer(call.method.name, answer, operate, (id) => id);
+    const { batches } = this.#with.rules;
+    const own = workerAnswer(call.method.name, answer, operate, (batch) => batches.seal(holderOf(call), batch));
     if (own.foreign !== undefined)
       await this.#denied({ reason: 'foreign-work', namespace: own.foreign, always: true }, call, caller);
     return encoded(own.answer);
@@ -88,8 +88,9 @@ export class LuigidCalls {
   /** With luigid's own id of the batch. */
   #opened(call: LuigidCall, caller: LuigidCaller): LuigidCall {
     const batch = call.arguments['batch_id'];
-    if (caller.kind !== 'worker' || typeof batch !== 'string') return call;
-    const opened = this.#with.rules.batches.open(caller.worker.id, batch);
+    if (typeof batch !== 'string') return call;
+    const holder = caller.kind === 'worker' ? caller.worker.id : holderOf(call);
+    const opened = this.#with.rules.batches.open(holder, batch);
     return opened === undefined ? call : { ...call, arguments: { ...call.arguments, batch_id: opened } };
   }
 
@@ -100,7 +101,7 @@ export class LuigidCalls {
     const shown = (answer: JsonValue) => filterAnswer(call.method.name, answer, view, call.arguments);
     // A worker waits for the answer of its own task, and luigid gives those at once.
     if (caller.kind === 'worker' && !call.method.costly) return encoded(shown(await upstream.call(call)));
-    const reading = await readers.read(canonicalRead(call), nameOf(caller));
+    const reading = await readers.read(canonicalRead(call), nameOfCaller(caller));
     const { limit = true, max_shown_tasks: most = null } = call.arguments;
     const who = JSON.stringify([view.namespaces, view.forPages, view.hiddenParameters, limit, most]);
     const body = LuigidReaders.view(reading, who, () => Buffer.from(encoded(shown(reading.answer)).body));
@@ -178,12 +179,6 @@ function reports(caller: LuigidCaller): boolean {
 
 function subjectOf(caller: LuigidCaller): string | undefined {
   return caller.kind === 'worker' ? caller.worker.runId : undefined;
-}
-
-/** Whose share of what is read it is. */
-function nameOf(caller: LuigidCaller): string {
-  if (caller.kind === 'worker') return caller.worker.id;
-  return caller.kind === 'person' ? caller.id : `anonymous ${caller.address}`;
 }
 
 function factsOf(caller: LuigidCaller): Record<string, JsonValue | undefined> {

@@ -8,6 +8,7 @@ export type ArgumentKind =
   | 'tasks'
   | 'family'
   | 'text'
+  | 'words'
   | 'texts'
   | 'flag'
   | 'number'
@@ -111,10 +112,10 @@ const COSTLY: Readonly<Record<string, Rules>> = {
     status: 'status',
     upstream_status: 'status',
     limit: 'flag',
-    search: 'text?',
+    search: 'words?',
     max_shown_tasks: 'count?',
   },
-  task_search: { task_str: 'text!' },
+  task_search: { task_str: 'words!' },
   dep_graph: { task_id: 'task!', include_done: 'flag' },
   inverse_dep_graph: { task_id: 'task!', include_done: 'flag' },
   graph: {},

@@ -1,0 +1,138 @@
+import assert from 'node:assert/strict';
+import type { LuigidPermission } from '#gateway/policy/luigid-access.ts';
+import { LuigidWorld } from '../support/gateway/luigid-world.ts';
+
+const POLICY = 'a'.repeat(64);
+
+function auth({ token }: { readonly token: string }): Record<string, string> {
+  return { authorization: `Bearer ${token}` };
+}
+
+describe('an attacker at the gateway of a luigid', function () {
+  this.timeout(120_000);
+  let world: LuigidWorld;
+  before(async () => {
+    world = await LuigidWorld.start();
+  });
+  after(() => world?.close());
+  afterEach(() => {
+    world.anonymous = undefined;
+  });
+
+  function open(namespaces: readonly string[]): void {
+    const permission: LuigidPermission = {
+      read: namespaces,
+      operate: namespaces,
+      admin: false,
+      rules: ['open'],
+      policy: POLICY,
+    };
+    world.anonymous = { permission, binding: 'open' };
+  }
+
+  it('without a credential changes nothing that only people change', async () => {
+    open(['old']);
+    await world.direct('add_task', { task_id: 'old.T_1', family: 'old.T', worker: 'w', status: 'FAILED' });
+    const mark = { 'x-requested-with': 'XMLHttpRequest' };
+    for (const method of ['mark_as_done', 'forgive_failures', 're_enable_task'])
+      assert.equal((await world.call(method, { task_id: 'old.T_1' }, mark)).status, 403, method);
+    const graph = (await world.direct('dep_graph', { task_id: 'old.T_1' })) as Record<string, { status: string }>;
+    assert.equal(graph['old.T_1']?.status, 'FAILED');
+  });
+
+  it('without a credential is on record when it only reads: enforcement would refuse that too', async () => {
+    open(['old']);
+    const before = world.audited.length;
+    for (let i = 0; i < 3; i++) assert.equal((await world.look('task_list', {}, '')).status, 200);
+    const records = world.audited.slice(before).map(({ data }) => [data['method'], data['reason'], data['allowed']]);
+    assert.deepEqual(records, [['task_list', 'no-credential', true]]);
+  });
+
+  it('without a credential reaches no batch of a namespace that is enforced', async () => {
+    open(['old']);
+    const worker = world.worker('web');
+    const batch = await batchOf(worker, 'web');
+    const own = { task_id: 'old.Thief_1', family: 'old.Thief', worker: 'thief' };
+    await world.call('add_task', { ...own, status: 'PENDING' }, {});
+    const stolen = await world.call('add_task', { ...own, status: 'PENDING', batch_id: batch, expl: 'pwned' }, {});
+    assert.equal(stolen.status, 403);
+    const { error } = (await world.direct('fetch_error', { task_id: 'web.B_1' })) as { error: string | null };
+    assert.equal(error, null);
+  });
+
+  it('names no first task of somebody else by saying it twice', async () => {
+    const worker = world.worker('sales');
+    const info = [
+      ['first_task', 'sales.T_1'],
+      ['first_task', 'web.Secret_1'],
+    ];
+    assert.equal((await world.call('add_worker', { worker: worker.id, info }, auth(worker))).status, 403);
+  });
+
+  it('seeks no more words than luigid can afford: it writes down every task for each', async () => {
+    const cookie = world.person('reader', { read: ['sales'] });
+    world.sentToLuigid();
+    for (const separator of [' ', '\u001c', '\u2003']) {
+      const search = Array.from({ length: 9 }, () => 'a').join(separator);
+      assert.equal((await world.look('task_list', { search }, cookie)).status, 400);
+      assert.equal((await world.look('task_search', { task_str: search }, cookie)).status, 400);
+    }
+    assert.equal((await world.look('task_list', { search: 'a'.repeat(2_000) }, cookie)).status, 400);
+    assert.deepEqual(world.sentToLuigid(), []);
+    assert.equal((await world.look('task_list', { search: ' Root  date=2026-11-21 ' }, cookie)).status, 200);
+  });
+
+  it('keeps nobody from calling with bodies that never end', async () => {
+    const worker = world.worker('sales');
+    const other = world.worker('web');
+    const { request } = await import('node:http');
+    const slow = Array.from({ length: 8 }, () => {
+      const sent = request({
+        host: '127.0.0.1',
+        port: world.port,
+        path: '/luigid/api/add_task',
+        method: 'POST',
+        agent: false,
+        headers: {
+          ...auth(worker),
+          'content-type': 'application/x-www-form-urlencoded',
+          'content-length': 16 * 1_048_576,
+        },
+      });
+      sent.on('error', () => undefined).on('response', (r) => r.resume());
+      sent.write(Buffer.alloc(16 * 1_048_576 - 1, 'a'));
+      return sent;
+    });
+    await new Promise((resolve) => setTimeout(resolve, 800));
+    const answer = await world.call('ping', { worker: other.id }, auth(other));
+    for (const one of slow) one.destroy();
+    assert.equal(answer.status, 200, answer.text);
+  });
+
+  async function batchOf(worker: { readonly id: string; readonly token: string }, role: string): Promise<string> {
+    await world.call(
+      'add_task_batcher',
+      { worker: worker.id, task_family: `${role}.B`, batched_args: ['n'] },
+      auth(worker),
+    );
+    for (const n of ['1', '2'])
+      await world.call(
+        'add_task',
+        {
+          task_id: `${role}.B_${n}`,
+          family: `${role}.B`,
+          params: { n },
+          worker: worker.id,
+          status: 'PENDING',
+          batchable: true,
+        },
+        auth(worker),
+      );
+    const work = (await world.call('get_work', { worker: worker.id, current_tasks: [] }, auth(worker))).json() as {
+      response: { batch_id: string };
+    };
+    const sealed = work.response.batch_id;
+    // luigid's own, which anybody can compute who knows the names.
+    return sealed.slice(0, sealed.lastIndexOf('.'));
+  }
+});
