@@ -170,9 +170,9 @@ class LuigidFront implements Front {
   }
 
   async #turnAway(exchange: Exchange, who: Unidentified): Promise<void> {
-    const { problem, workerId } = who;
-    const address = this.#addressOf(exchange);
-    if (exchange.entrance === 'listener' && this.#attempts.add(address, this.#options.clock.now())) {
+    const { problem } = who;
+    const { clock } = this.#options;
+    if (exchange.entrance === 'listener' && this.#attempts.add(this.#addressOf(exchange), clock.now())) {
       const headers = { 'retry-after': '60', connection: 'close' };
       throw new Problem('rate-limited', 'There are too many requests of this address without a good credential', {
         headers,
@@ -180,22 +180,27 @@ class LuigidFront implements Front {
     }
     const { signIn } = this.#options;
     if (signIn && answerSignIn(exchange.request, exchange.response, exchange.id, problem, signIn.address())) return;
-    // Whoever opens a page is asked to sign in; a worker without a credential must be found.
-    const isWorker = problem.code === 'sign-in-needed' && exchange.path.startsWith(API);
-    if (who.badCredential || isWorker || problem.code === 'luigid-denied') {
-      const type = who.badCredential ? 'dev.plumbline.token.refused' : 'dev.plumbline.luigid.refused';
-      const data = {
-        errorCode: problem.code,
-        reason: isWorker ? 'no-credential' : problem.facts.reason,
-        worker: workerId,
-        address: address || undefined,
-        uid: exchange.entrance === 'listener' ? undefined : exchange.entrance.uid,
-        allowed: false,
-        route: 'luigid',
-      };
-      this.#recorder.noted({ type, data });
-    }
+    this.#noteStranger(exchange, who);
     throw problem;
+  }
+
+  /** Whoever opens a page is asked to sign in; a worker without a credential must be found. */
+  #noteStranger(exchange: Exchange, { problem: { code, facts }, badCredential, workerId }: Unidentified): void {
+    const isWorker = code === 'sign-in-needed' && exchange.path.startsWith(API);
+    if (!badCredential && !isWorker && code !== 'luigid-denied') return;
+    const data = {
+      errorCode: code,
+      reason: isWorker ? 'no-credential' : facts.reason,
+      worker: workerId,
+      address: this.#addressOf(exchange) || undefined,
+      uid: uidOf(exchange),
+      allowed: false,
+      route: 'luigid',
+    };
+    this.#recorder.noted({
+      type: badCredential ? 'dev.plumbline.token.refused' : 'dev.plumbline.luigid.refused',
+      data,
+    });
   }
 
   async #answerCall(exchange: Exchange, caller: LuigidCaller): Promise<void> {
@@ -255,6 +260,11 @@ class LuigidFront implements Front {
 
 function wordsOf(cause: unknown): string | undefined {
   return cause instanceof Error ? (cause.stack ?? cause.message) : undefined;
+}
+
+/** By whose socket it came. */
+function uidOf({ entrance }: Exchange): number | undefined {
+  return entrance === 'listener' ? undefined : entrance.uid;
 }
 
 function invalid(detail: string): Problem {
