@@ -89,6 +89,7 @@ class _Connection:
     def __init__(self, path: str):
         self._path = path
         self._ends: socket | None = None
+        self._identity: tuple[int, int] | None = None
         self._until = 0.0
         self._quiet = 0.0
         _connections.add(self)
@@ -97,6 +98,7 @@ class _Connection:
         self._until, self._quiet = time.monotonic() + bounds.seconds, bounds.quiet
         if self._ends is None:
             self._ends = socket(AF_UNIX, SOCK_STREAM)
+            self._identity = _identity(self._ends)
             self._limited().connect(self._path)
         self._limited().sendall(question)
         return AnswerReader(lambda: self._limited().recv(_PART), bounds.most).read()
@@ -105,14 +107,23 @@ class _Connection:
         """Whether the other side has closed it, or says something that nobody asked for."""
         if self._ends is None:
             return False
+        if not self._is_own():
+            return True
         readable = select.poll()
         readable.register(self._ends, select.POLLIN)
         return bool(readable.poll(0))
 
     def close(self) -> None:
         if self._ends is not None:
-            self._ends.close()
+            if self._is_own():
+                self._ends.close()
+            else:
+                self._ends.detach()
             self._ends = None
+
+    def _is_own(self) -> bool:
+        """User code may have closed every descriptor: then the number is nobody's, or of a connection of its own to somebody else."""
+        return self._identity is not None and _identity(self._ends) == self._identity
 
     def _limited(self) -> socket:
         """The socket, for an operation within what is left of the time."""
@@ -121,6 +132,14 @@ class _Connection:
             raise TimeoutError
         self._ends.settimeout(left)
         return self._ends
+
+
+def _identity(ends: socket) -> tuple[int, int] | None:
+    try:
+        status = os.fstat(ends.fileno())
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
 
 
 _connections: weakref.WeakSet[_Connection] = weakref.WeakSet()

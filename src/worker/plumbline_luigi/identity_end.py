@@ -14,16 +14,46 @@ class IdentityEnd:
 
     def finish(self):
         """Removes the folder; returns what the exit record says of it."""
-        # Only now: it costs more than the rest of the supervisor's start.
-        import shutil
-
         rejected = is_closed(self._folder)
         if os.path.islink(self._folder):
             # Put there by the run's own code. Where it leads is not ours.
-            os.unlink(self._folder)
+            _tried(os.unlink, self._folder)
         elif os.path.lexists(self._folder):
-            shutil.rmtree(self._folder, ignore_errors=True)
+            _remove(self._folder)
         left = os.path.lexists(self._folder)
         if left:
             sys.stderr.write("plumbline_luigi: files of task identities cannot be removed from %s\n" % self._folder)
         return {"rejected": rejected, **({"identityLeft": True} if left else {})}
+
+
+def _remove(folder):
+    """Removes it, however deep the run's code has made it: what lies in a folder of it is first put beside that one."""
+    waiting, number = [folder], 0
+    _tried(os.chmod, folder, 0o700)
+    while waiting:
+        path = waiting.pop()
+        for name in _tried(os.listdir, path) or ():
+            entry = os.path.join(path, name)
+            if os.path.islink(entry) or not os.path.isdir(entry):
+                _tried(os.unlink, entry)
+                continue
+            _tried(os.chmod, entry, 0o700)
+            number += 1
+            beside = os.path.join(folder, "%d.%d" % (os.getpid(), number))
+            waiting.append(beside if _tried(_renamed, entry, beside) else entry)
+        if path != folder:
+            _tried(os.rmdir, path)
+    _tried(os.rmdir, folder)
+
+
+def _renamed(entry, name):
+    os.rename(entry, name)
+    return True
+
+
+def _tried(act, *arguments):
+    """What the run's code has made impossible is said of the folder as a whole."""
+    try:
+        return act(*arguments)
+    except OSError:
+        return None

@@ -5,7 +5,7 @@ import os
 # Below the folder that the event file is in.
 FOLDER = "identity"
 GATE = "gate"
-OPEN, CLOSED = b"0", b"1"
+OPEN = b"0"
 
 
 def identity_folder(events_file):
@@ -13,9 +13,16 @@ def identity_folder(events_file):
 
 
 def is_closed(folder):
-    """Whether the run with this folder was rejected."""
-    try:
-        with open(os.path.join(folder, GATE), "rb") as file:
-            return file.read(1) == CLOSED
-    except OSError:
+    """Whether the run with this folder was rejected. Whatever stands where the gate was is none that is open, and is not waited for."""
+    if not os.path.lexists(folder):
         return False
+    try:
+        descriptor = os.open(os.path.join(folder, GATE), os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError:
+        return True
+    try:
+        return os.read(descriptor, 1) != OPEN
+    except OSError:
+        return True
+    finally:
+        os.close(descriptor)

@@ -1,11 +1,13 @@
 """The gate that every task of a run goes through before its `run()`, and that a rejection closes for all of them.
 
 A file that all processes of the run lock, however they were started. What is said in the event file under this lock is in the
-order in which it happened: after `rejected` there is no `start`.
+order in which it happened: after `rejected` there is no `start`. It is closed by emptying it: no full disk and no limit of a
+process keeps it from that.
 """
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import signal
@@ -14,7 +16,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from plumbline_luigi.events import EventLog
-from plumbline_luigi.identity_place import CLOSED, GATE, OPEN
+from plumbline_luigi.identity_files import remove_folder
+from plumbline_luigi.identity_place import GATE, OPEN
 from plumbline_luigi.rejection import Rejection
 
 _LOCK_SECONDS = 1.0
@@ -32,10 +35,14 @@ class RunGate:
         """Once for each run, before anything of it runs; raises OSError."""
         os.mkdir(os.path.dirname(self._path), 0o700)
         os.chmod(os.path.dirname(self._path), 0o700)
-        with open(os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "wb") as file:
-            os.fchmod(file.fileno(), 0o600)
-            # Its room on the disk is taken, so that a full disk cannot keep the gate open.
-            file.write(OPEN)
+        try:
+            with open(os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "wb") as file:
+                os.fchmod(file.fileno(), 0o600)
+                file.write(OPEN)
+        except OSError:
+            # Half a gate would look like one that a rejection closed.
+            remove_folder(os.path.dirname(self._path))
+            raise
 
     def enter(self, tell: Callable[[], None], leave: Callable[[], None]) -> None:
         """Tells that something begins. When the gate is closed it only leaves, and never returns: the run is being ended."""
@@ -55,10 +62,11 @@ class RunGate:
         """Closes the gate, tells why, and has the supervisor end the whole run at once, whatever the user's code catches."""
         try:
             with self._held(_LOCK_SECONDS) as descriptor:
-                os.pwrite(descriptor, CLOSED, 0)
+                os.ftruncate(descriptor, 0)
                 self._tell(rejection, task, family)
         except OSError:
             # User code has removed or keeps the gate. What the rejection means does not depend on it.
+            self._close_held()
             self._tell(rejection, task, family)
         os.kill(self._supervisor, signal.SIGTERM)
 
@@ -69,13 +77,22 @@ class RunGate:
         finally:
             _wait_for_the_end()
 
+    def _close_held(self) -> None:
+        """Whoever waits for the lock, or comes later, finds it closed."""
+        with contextlib.suppress(OSError):
+            descriptor = self._opened()
+            try:
+                os.ftruncate(descriptor, 0)
+            finally:
+                os.close(descriptor)
+
     def _tell(self, rejection: Rejection, task: str | None, family: str | None) -> None:
         why = {"reason": rejection.reason, "message": str(rejection), "status": rejection.status}
         self._events.emit("rejected", task=task, family=family, **why)
 
     @contextmanager
     def _held(self, seconds: float | None = None) -> Iterator[int]:
-        descriptor = os.open(self._path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
+        descriptor = self._opened()
         try:
             if seconds is None:
                 fcntl.flock(descriptor, fcntl.LOCK_EX)
@@ -84,6 +101,9 @@ class RunGate:
             yield descriptor
         finally:
             os.close(descriptor)
+
+    def _opened(self) -> int:
+        return os.open(self._path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
 
 
 def _lock_within(descriptor: int, seconds: float) -> None:

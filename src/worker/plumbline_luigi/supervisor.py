@@ -33,6 +33,8 @@ def supervise(request):
     running stays, as it does under plain Luigi, unless `endAll` asks for its end too.
     """
     _close_standard_input()
+    if request.gateway is not None:
+        _leave_no_core()
     os.environ["PLUMBLINE_RUN_ID"] = request.run_id
     if request.umask is not None:
         os.umask(request.umask)
@@ -259,6 +261,13 @@ def _send(pid, number):
         # Another user's (sudo, setuid): it will be counted among what is left.
         return False
     return True
+
+
+def _leave_no_core():
+    """The memory of every process of the run has its token: none of them may leave it in a file when it crashes."""
+    import resource
+
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
 def _close_standard_input():

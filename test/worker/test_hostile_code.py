@@ -1,0 +1,158 @@
+"""Code of a task that means harm: whatever it does to gate, folders, limits and descriptors, its run ends and says why."""
+
+import resource
+import time
+
+import pytest
+from gateway_stand_in import AZURE
+from test_rejections import ended_by_rejection, refuse_family
+
+
+@pytest.mark.parametrize("how", ["os.mkfifo('identity/gate')", "os.symlink(os.path.abspath('pipe'), 'identity/gate')"])
+def test_a_pipe_in_the_gates_place_does_not_hold_up_the_end(start, known, folder, how):
+    (folder / "pipes.py").write_text(
+        "import os, luigi\n"
+        "class Pipes(luigi.Task):\n"
+        "    def output(self): return luigi.LocalTarget('piped')\n"
+        "    def run(self):\n"
+        "        os.mkfifo('pipe')\n"
+        "        os.unlink('identity/gate')\n"
+        f"        {how}\n"
+        "        self.output().open('w').close()\n"
+    )
+    started = start("pipes", "Pipes", **known)
+    started.process.wait(15)
+    ended = started.end()
+    assert ended.exit is not None and ended.exit["left"] == 0, ended.describe()
+    assert not (folder / "identity").exists()
+
+
+def test_folders_however_deep_do_not_keep_the_end_from_being_recorded(run_known, folder):
+    (folder / "deep.py").write_text(
+        "import os, luigi\n"
+        "class Deep(luigi.Task):\n"
+        "    def output(self): return luigi.LocalTarget(os.path.join(os.environ['PLACE'], 'deep'))\n"
+        "    def run(self):\n"
+        "        os.chdir('identity')\n"
+        "        for _ in range(3000):\n"
+        "            os.mkdir('d')\n"
+        "            os.chdir('d')\n"
+        "        os.chdir(os.environ['PLACE'])\n"
+        "        self.output().open('w').close()\n"
+    )
+    ended = run_known("deep", "Deep", env={"PLACE": str(folder)})
+    assert ended.exit is not None and ended.exit["left"] == 0, ended.describe()
+    assert ended.status == 0
+
+
+HOLDS = """
+import fcntl, os, signal, time
+import luigi, identities
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+
+class Holds(luigi.WrapperTask):
+    def requires(self): return [Keeper(), Later(number=0), Later(number=1), identities.Load()]
+
+class Keeper(luigi.Task):
+    def output(self): return luigi.LocalTarget('kept')
+    def run(self):
+        gate = os.open('identity/gate', os.O_RDWR)
+        fcntl.flock(gate, fcntl.LOCK_EX)
+        open('held', 'w').close()
+        while '"e":"rejected"' not in open('events').read(): time.sleep(0.01)
+        open('told', 'w').close()
+        os.close(gate)
+        time.sleep(30)
+
+class Later(luigi.Task):
+    number = luigi.IntParameter()
+    def output(self): return luigi.LocalTarget('later-%d' % self.number)
+    def run(self): self.output().open('w').close()
+"""
+
+
+def test_the_gate_cannot_be_kept_open_by_holding_it(start, known, folder, gateway):
+    (folder / "holds.py").write_text(HOLDS)
+
+    def decide(call):
+        name = {"sales.Load": "held", "Later": "told"}.get(call["task_family"])
+        until = time.monotonic() + 10
+        while name and not (folder / name).exists() and time.monotonic() < until:
+            time.sleep(0.01)
+        refuse_family("sales.Load")(call)
+
+    gateway.decide = decide
+    ended = start("holds", "Holds", workers=4, **{**known, "graceMs": 2000}).end()
+    ended_by_rejection(ended)
+    assert not list(folder.glob("later-*"))
+
+
+def test_a_limit_of_files_does_not_hide_the_rejection(start, known, folder, gateway):
+    gateway.identities, gateway.renew_after = {"Limits": ("slow", [AZURE])}, 0.2
+    (folder / "limits.py").write_text(
+        "import resource, time, luigi\n"
+        "class Limits(luigi.Task):\n"
+        "    def run(self):\n"
+        "        resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))\n"
+        "        time.sleep(30)\n"
+    )
+    ended = start("limits", "Limits", **known).end()
+    assert ended.exit["rejected"] is True and ended.exit["stopped"] is True, ended.describe()
+
+
+def test_a_task_that_crashes_leaves_no_memory_behind(start, known, folder, gateway):
+    gateway.identities = {"Crashes": ("load", [AZURE])}
+    (folder / "crashes.py").write_text(
+        "import os, resource, luigi\n"
+        "class Crashes(luigi.Task):\n"
+        "    def run(self):\n"
+        "        with open('limit', 'w') as file: file.write(str(resource.getrlimit(resource.RLIMIT_CORE)))\n"
+        "        self.token = open(os.environ['AZURE_FEDERATED_TOKEN_FILE']).read()\n"
+        "        os.abort()\n"
+    )
+    soft, hard = resource.getrlimit(resource.RLIMIT_CORE)
+    resource.setrlimit(resource.RLIMIT_CORE, (hard, hard))
+    try:
+        ended = start("crashes", "Crashes", **known).end()
+    finally:
+        resource.setrlimit(resource.RLIMIT_CORE, (soft, hard))
+    assert ended.one("died")["signal"] == "SIGABRT"
+    # Where the machine keeps them elsewhere, the limit is all there is to see.
+    assert not list(folder.glob("core*")) and (folder / "limit").read_text() == "(0, 0)"
+
+
+CLOSES = """
+import os, socket, time, luigi
+
+class Closes(luigi.Task):
+    def output(self): return luigi.LocalTarget('closed')
+    def run(self):
+        time.sleep(0.5)
+        theirs = [number for number in map(int, os.listdir('/proc/self/fd')) if number > 2 and is_socket(number)]
+        near, far = socket.socketpair()
+        for number in theirs:
+            os.dup2(near.fileno(), number)
+        far.settimeout(1.0)
+        got = b''
+        try:
+            got = far.recv(65536)
+        except TimeoutError:
+            pass
+        with self.output().open('w') as file:
+            file.write(repr((len(theirs), len(got), all(is_socket(number) for number in theirs))))
+
+def is_socket(number):
+    try:
+        return os.readlink('/proc/self/fd/%d' % number).startswith('socket:')
+    except OSError:
+        return False
+"""
+
+
+def test_a_descriptor_that_user_code_has_closed_and_used_gets_no_question(run_known, folder, gateway):
+    gateway.identities, gateway.renew_after = {"Closes": ("load", [AZURE])}, 0.2
+    (folder / "closes.py").write_text(CLOSES)
+    ended = run_known("closes", "Closes")
+    assert ended.status == 0, ended.describe()
+    connections, leaked, kept = eval((folder / "closed").read_text())
+    assert connections >= 2 and leaked == 0 and kept is True
