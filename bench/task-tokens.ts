@@ -64,6 +64,8 @@ interface Measured {
   readonly wallMs: number;
   readonly gatewayCpuMs: number;
   readonly luigidCpuMs: number;
+  /** Of supervisor, worker and all of its tasks. */
+  readonly workerCpuMs: number;
 }
 
 async function runs(guarded: TaskIdentityGateway, direct: TaskIdentityGateway, open: RunningLuigid): Promise<Figure[]> {
@@ -102,6 +104,13 @@ async function runs(guarded: TaskIdentityGateway, direct: TaskIdentityGateway, o
     ),
     figure(
       'task-tokens',
+      `${what}: CPU of supervisor, worker and task for a task`,
+      each('workerCpuMs', ours),
+      each('workerCpuMs', plain),
+      'ms',
+    ),
+    figure(
+      'task-tokens',
       `${what}: CPU of luigid for a task`,
       each('luigidCpuMs', ours),
       each('luigidCpuMs', plain),
@@ -112,22 +121,39 @@ async function runs(guarded: TaskIdentityGateway, direct: TaskIdentityGateway, o
 
 async function measured(gateway: TaskIdentityGateway, round: number, luigid: number): Promise<Measured> {
   const own = gateway.served.child?.pid ?? 0;
-  const before = [cpuMs(own), cpuMs(luigid)] as const;
+  const before = [cpuMs(own), cpuMs(luigid), childrenCpuMs(own)] as const;
   const began = performance.now();
   const parameters = { name: `bench-${round}`, count: String(TASKS - 1) };
   const run = await gateway.create('Many', parameters, { workers: WORKERS });
   const { state, findings } = await gateway.outcomeOf(run, 600_000);
   const wallMs = performance.now() - began;
   if (state !== 'succeeded') throw new Error(`A run ended as ${state}: ${JSON.stringify(findings).slice(0, 500)}`);
-  return { wallMs, gatewayCpuMs: cpuMs(own) - before[0], luigidCpuMs: cpuMs(luigid) - before[1] };
+  // The system counts the time of a child when it is gone.
+  await gateway.served.until(() => readFileSync(`/proc/${own}/task/${own}/children`, 'utf8') === '');
+  return {
+    wallMs,
+    gatewayCpuMs: cpuMs(own) - before[0],
+    luigidCpuMs: cpuMs(luigid) - before[1],
+    workerCpuMs: childrenCpuMs(own) - before[2],
+  };
 }
 
 /** User and system time of a process, without that of its children. */
 function cpuMs(pid: number): number {
+  return timesOf(pid, 11);
+}
+
+/** Of the children that are gone, and of theirs. */
+function childrenCpuMs(pid: number): number {
+  return timesOf(pid, 13);
+}
+
+/** @param first index of one of two fields of proc(5), counted from the state of the process */
+function timesOf(pid: number, first: number): number {
   const fields = readFileSync(`/proc/${pid}/stat`, 'utf8')
     .replace(/^.*\) /s, '')
     .split(' ');
-  return ((Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND) * 1_000;
+  return ((Number(fields[first]) + Number(fields[first + 1])) / TICKS_PER_SECOND) * 1_000;
 }
 
 /** Tokens one after another over the workers' socket by eight at once; the work that cannot be less is the signature. */
@@ -135,7 +161,7 @@ async function exchanges(gateway: TaskIdentityGateway): Promise<Figure[]> {
   const run = await gateway.create('First', { name: 'exchange' });
   const { held } = await gateway.told('began-First-exchange');
   const pool = new Pool('http://gateway', {
-    socketPath: join(gateway.served.folder, 'runs/gateway.sock'),
+    socketPath: gateway.workerSocket(),
     connections: AT_ONCE,
   });
   const own = gateway.served.child?.pid ?? 0;

@@ -36,7 +36,7 @@ describe('a task that means harm, as the Unix user of its role (needs root)', fu
   this.timeout(120_000);
   let gateway: TaskIdentityGateway;
   let victim: CreatedRun;
-  let told: { pid: number; parent: number; file: string; worker: string };
+  let told: { pid: number; parent: number; file: string; worker: string; token: string };
   let found: Found;
   /** How the victim ended, when it has. */
   let ended: string | undefined;
@@ -129,7 +129,7 @@ describe('a task that means harm, as the Unix user of its role (needs root)', fu
       inState.join(),
     );
     const ownFiles = ['environ', 'mem', 'maps', 'fd'].flatMap((file) => processes.map((pid) => `/proc/${pid}/${file}`));
-    const sockets = [gateway.luigid?.socket ?? ''];
+    const sockets = [gateway.luigid?.socket ?? '', gateway.workerSocket(USERS.bob)];
     return {
       paths: [...inState, ...inAttempt, told.file, ...ownFiles].filter((path) => !path.endsWith('/fd')),
       folders: [
@@ -137,6 +137,7 @@ describe('a task that means harm, as the Unix user of its role (needs root)', fu
         join(state, 'keys'),
         attempt,
         dirname(told.file),
+        join(folder, 'runs/sockets'),
         ...ownFiles.filter((path) => path.endsWith('/fd')),
       ],
       sockets,
@@ -145,7 +146,8 @@ describe('a task that means harm, as the Unix user of its role (needs root)', fu
       foreignFamily: 'bob.Victim',
       siblingFamily: 'Plants',
       foreignTask: 'bob.Victim_v_0000000000',
-      gatewaySocket: join(folder, 'runs/gateway.sock'),
+      stolenToken: told.token,
+      gatewaySocket: gateway.workerSocket(USERS.alice),
       gatewayUrl: gateway.served.url,
     };
   }
@@ -158,16 +160,16 @@ describe('a task that means harm, as the Unix user of its role (needs root)', fu
         if (part !== 'writes' || !what.startsWith('/proc/')) assert.match(came, DENIED, `${part}: ${what}`);
   });
 
-  it("does not come to luigid's socket", () => {
-    assert.deepEqual(Object.keys(found.sockets), [gateway.luigid?.socket]);
+  it("comes neither to luigid's socket nor to that of another role's workers", () => {
+    assert.deepEqual(Object.keys(found.sockets), [gateway.luigid?.socket, gateway.workerSocket(USERS.bob)]);
     for (const [what, came] of Object.entries(found.sockets)) assert.match(came, DENIED, what);
   });
 
-  it('gets tokens of its own role and run only: no other family, run, attempt or audience, nothing guessed, nothing of another kind', () => {
+  it('gets tokens of its own role and run only: no other family, run, attempt or audience, nothing guessed, stolen or of another kind', () => {
     const { good, "a sibling's family": sibling, ...bad } = found.exchanges;
     assert.equal(sibling?.status, 200, 'within one role a token for each family is least privilege and no wall');
     assert.equal(good?.status, 200, JSON.stringify(found.exchanges));
-    assert.equal(Object.keys(bad).length, 11);
+    assert.equal(Object.keys(bad).length, 12);
     for (const [what, { status, code }] of Object.entries(bad)) {
       assert.equal(status, 400, what);
       assert.match(String(code), /^(ERR_IDENTITY_REJECTED|invalid-request)$/, what);
@@ -201,7 +203,8 @@ describe('a task that means harm, as the Unix user of its role (needs root)', fu
   it('is no other worker at luigid and changes nothing of the other role there', () => {
     const { good, ...bad } = found.luigid;
     assert.equal(good?.status, 200, JSON.stringify(found.luigid));
-    for (const [what, { status }] of Object.entries(bad)) assert.equal(status, 403, what);
+    for (const [what, { status }] of Object.entries(bad))
+      assert.equal(status, what.includes('stolen') ? 401 : 403, what);
     assert.ok(gateway.audit('luigid.refused').length > 0);
   });
 

@@ -147,15 +147,12 @@ describe('tokens of tasks and workers, keys and passwords are found nowhere but 
     assert.ok(secretLines.length > 10, 'the issuer has a key');
     const files = textsBelow(temporary, (name) => name.includes('/state/keys/'));
     assert.ok(files.some(({ place }) => place.endsWith('luigid.pickle')) && files.length > 50);
-    const places = [
-      ...files,
-      ...answers,
-      ...[...shownByProcesses].map((text) => ({ place: 'a process', text })),
-      { place: 'log of the gateway', text: gateway.served.log },
-    ];
+    const places = [...files, ...answers, { place: 'log of the gateway', text: gateway.served.log }];
+    const others = [...shownByProcesses].map((text) => ({ place: 'a process', text }));
     assert.equal(known.length, 24);
     const canaries = [...known, ...secretLines];
-    assert.deepEqual(leaksOf(canaries, places), []);
+    assert.deepEqual(leaksOf(canaries, [...places, ...others]), []);
+    // And what no task told of; processes of this machine may be somebody else's.
     const shown = places.flatMap(({ place, text }) =>
       [...text.matchAll(CREDENTIAL)]
         .filter(([found]) => !isOfTheTest(found))

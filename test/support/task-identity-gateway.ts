@@ -209,6 +209,11 @@ export class TaskIdentityGateway {
     return (await jwtVerify(token, keys, options)).payload;
   }
 
+  /** By which the workers of a Unix user reach the gateway. @default those of the test's own */
+  workerSocket(uid = process.getuid?.() ?? 0): string {
+    return join(this.served.folder, `runs/sockets/${uid}.sock`);
+  }
+
   /** One raw request for a task's token, over the public listener. */
   exchange(fields: Readonly<Record<string, string>>): Promise<Response> {
     const form = new URLSearchParams({
