@@ -109,6 +109,19 @@ describe('an attacker at the gateway of a luigid', function () {
     assert.equal(answer.status, 200, answer.text);
   });
 
+  it('tells luigid of no more workers than it can forget', async () => {
+    const worker = world.worker('sales');
+    const [first, ...more] = Array.from({ length: 300 }, (_, i) => `${worker.id}:${i}`);
+    const statuses: number[] = [];
+    for (const name of [first, ...more])
+      statuses.push((await world.call('ping', { worker: name ?? '' }, auth(worker))).status);
+    assert.deepEqual([statuses.indexOf(503), new Set(statuses.slice(256)).size], [256, 1]);
+    assert.equal((await world.call('ping', { worker: first ?? '' }, auth(worker))).status, 200);
+    assert.equal((await world.call('ping', { worker: worker.id }, auth(worker))).status, 200);
+    const other = world.worker('web');
+    assert.equal((await world.call('ping', { worker: `${other.id}:x` }, auth(other))).status, 200);
+  });
+
   async function batchOf(worker: { readonly id: string; readonly token: string }, role: string): Promise<string> {
     await world.call(
       'add_task_batcher',

@@ -12,6 +12,7 @@ import { type LuigidCaller, nameOfCaller } from './luigid-caller.ts';
 import { LuigidReaders } from './luigid-readers.ts';
 import type { LuigidUpstream } from './luigid-upstream.ts';
 import { workerAnswer } from './worker-answer.ts';
+import { WorkerNames } from './worker-names.ts';
 
 export interface CallCollaborators {
   readonly upstream: LuigidUpstream;
@@ -33,19 +34,32 @@ const NOTHING = '{"response": null}';
 export class LuigidCalls {
   readonly #with: CallCollaborators;
   readonly #reads: ReturnType<typeof readAccessGate>;
+  readonly #names: WorkerNames;
 
   constructor(collaborators: CallCollaborators) {
     this.#with = collaborators;
     this.#reads = readAccessGate(collaborators);
+    this.#names = new WorkerNames(collaborators.now);
   }
 
   /** @throws {Problem} `luigid-denied`, `luigid-unavailable`, `overloaded` @throws {PlumblineError} `ERR_AUDIT_UNAVAILABLE` */
   async answer(call: LuigidCall, caller: LuigidCaller, requestId: string): Promise<CallAnswer> {
     const denial = denialOf(call, caller, this.#with.rules);
     if (denial !== undefined) await this.#denied(denial, call, caller);
+    this.#checkName(call, caller);
     const { kind } = call.method;
     if (kind === 'worker') return this.#work(call, caller);
     return kind === 'read' ? this.#read(call, caller, requestId) : this.#change(call, caller, requestId);
+  }
+
+  /** @throws {Problem} `overloaded` */
+  #checkName({ arguments: { worker: name } }: LuigidCall, caller: LuigidCaller): void {
+    if (typeof name !== 'string' || caller.kind === 'person') return;
+    if (caller.kind === 'worker' && name === caller.worker.id) return;
+    if (this.#names.admit(caller.kind === 'worker' ? caller.worker.role : undefined, name)) return;
+    throw new Problem('overloaded', 'Too many workers of other names than were given live at the same time', {
+      headers: { 'retry-after': '60' },
+    });
   }
 
   /** Records it; returns when the call may pass all the same. */
