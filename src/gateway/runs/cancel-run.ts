@@ -18,6 +18,8 @@ export async function cancelRun(
   waitMs: number,
 ): Promise<'stopped' | 'requested'> {
   const { id } = run.record;
+  // At once: the store may keep what follows waiting.
+  scheduler.attemptOf(id)?.disown(reason);
   const outcome = stoppedBeforeStart({ record: run.record, endedAt: context.clock.now() }, reason);
   if (await endRun(context, id, outcome, 'waiting')) {
     scheduler.close(id);

@@ -96,10 +96,17 @@ export class RunAttempt {
     });
   }
 
+  /** It is to be stopped, which may take its time: from now on its worker is nobody towards this gateway. */
+  disown(reason: CancelReason): void {
+    this.#reason ??= reason;
+  }
+
   /** Asks it to stop, once; resolves when the launcher has answered, or when it is over. Never rejects. */
   stop(reason: CancelReason): Promise<void> {
-    this.#reason ??= reason;
-    this.#stopping ??= this.#stop(this.#reason).catch((thrown) => this.#trouble('A run could not be stopped', thrown));
+    this.disown(reason);
+    this.#stopping ??= this.#stop(this.#reason ?? reason).catch((thrown) =>
+      this.#trouble('A run could not be stopped', thrown),
+    );
     return this.#stopping;
   }
 
@@ -188,6 +195,7 @@ export class RunAttempt {
 
   async #atDeadline(): Promise<void> {
     const { journal } = this.#context;
+    this.disown('deadline');
     const { id } = this.run.record;
     const record = { attempt: this.attempt, reason: 'deadline' };
     try {

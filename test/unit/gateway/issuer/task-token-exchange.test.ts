@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { decodeJwt } from 'jose';
 import { systemClock } from '#core/clock.ts';
 import type { PlumblineError } from '#core/errors.ts';
@@ -142,6 +143,16 @@ describe('the exchange of a worker for the token of a task', () => {
       [refused?.type, refused?.data['tokenId'], refused?.data['reason']],
       ['dev.plumbline.identity.rejected', issued.data['tokenId'], 'worker-unknown'],
     );
+  });
+
+  it('hands nothing out once a cancellation is on record, though the store cannot take it yet', async () => {
+    const other = new DatabaseSync(fixture.file);
+    other.exec('BEGIN IMMEDIATE');
+    const cancelled = fixture.service.cancel(callerOf(), worker.runId, 'cancelled');
+    await eventually(() => fixture.audit.types(worker.runId).includes('run.cancel.intent'));
+    await assert.rejects(tokens.exchange(worker, WANTED), rejected('worker-unknown'));
+    other.close();
+    assert.equal((await cancelled).run.state, 'cancelled');
   });
 
   /** Another policy comes into force in the moment between record and answer, once for each. */
