@@ -122,6 +122,38 @@ describe('an attacker at the gateway of a luigid', function () {
     assert.equal((await world.call('ping', { worker: `${other.id}:x` }, auth(other))).status, 200);
   });
 
+  it('puts nothing into luigid’s pages but text, whatever a worker calls its tasks and resources', async () => {
+    const { id, token } = world.worker('sales');
+    const html = '<meta/http-equiv=refresh/content="0;url=//evil.example">';
+    const task = { task_id: `sales.${html}_1`, family: `sales.${html}`, worker: id, resources: { [html]: 0 } };
+    const added = { ...task, status: 'PENDING', params: { n: 5, list: [html] } };
+    assert.equal((await world.call('add_task', added, auth({ token }))).status, 200);
+    const work = { worker: id, current_tasks: [] };
+    assert.equal((await world.call('get_work', work, auth({ token }))).status, 200);
+    const cookie = world.person('rita', { read: ['sales'], operate: ['sales'] });
+    const graph = { task_id: task.task_id };
+    for (const [method, given] of [
+      ['task_list', { status: 'RUNNING' }],
+      ['task_search', { task_str: 'meta' }],
+      ['dep_graph', graph],
+      ['worker_list', {}],
+    ] as const) {
+      const { status, text } = await world.look(method, given, cookie);
+      assert.equal(status, 200);
+      const shown = found(JSON.parse(text), task.task_id);
+      assert.ok(shown !== undefined, method);
+      const { name, resources, resources_running: running, params } = shown;
+      assert.doesNotMatch(JSON.stringify([name, resources, running]), /</);
+      // luigid's pages stop at what is no text.
+      assert.deepEqual(params, { n: '5', list: JSON.stringify([html]) });
+    }
+    const answer = { task_id: task.task_id, message_id: 'm', response: [html, { a: html }] };
+    await world.call('add_scheduler_message_response', answer, auth({ token }));
+    const said = await world.look('get_scheduler_message_response', { ...graph, message_id: 'm' }, cookie);
+    const { response } = said.json() as { response: { response: string } };
+    assert.deepEqual([typeof response.response, response.response.includes('<')], ['string', false]);
+  });
+
   async function batchOf(worker: { readonly id: string; readonly token: string }, role: string): Promise<string> {
     await world.call(
       'add_task_batcher',
@@ -149,3 +181,15 @@ describe('an attacker at the gateway of a luigid', function () {
     return sealed.slice(0, sealed.lastIndexOf('.'));
   }
 });
+
+/** What an answer has under a name, wherever it is. */
+function found(value: unknown, name: string): Record<string, unknown> | undefined {
+  if (typeof value !== 'object' || value === null) return undefined;
+  const own = (value as Record<string, unknown>)[name];
+  if (own !== undefined) return own as Record<string, unknown>;
+  for (const one of Object.values(value)) {
+    const deeper = found(one, name);
+    if (deeper !== undefined) return deeper;
+  }
+  return undefined;
+}

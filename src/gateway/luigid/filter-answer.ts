@@ -17,11 +17,11 @@ export const MAX_TASKS = 10_000;
  */
 const FILTERS: Readonly<Record<string, Filter>> = {
   task_list: taskList,
-  task_search: (answer, { namespaces }) =>
+  task_search: (answer, view) =>
     Object.fromEntries(
       Object.entries(objectOf(answer))
-        .map(([status, tasks]) => [status, tasksOf(tasks, namespaces)] as const)
-        .filter(([, tasks]) => namespaces === 'all' || Object.keys(tasks).length > 0),
+        .map(([status, tasks]) => [status, tasksOf(tasks, view)] as const)
+        .filter(([, tasks]) => view.namespaces === 'all' || Object.keys(tasks).length > 0),
     ),
   dep_graph: tasks,
   inverse_dep_graph: tasks,
@@ -31,7 +31,7 @@ const FILTERS: Readonly<Record<string, Filter>> = {
   fetch_error: failure,
   get_task_status_message: (answer, view) => texts(answer, view, 'statusMessage'),
   get_scheduler_message_response: (answer, view) => texts(answer, view, 'response'),
-  re_enable_task: (answer, { namespaces }) => taskOf(objectOf(answer), namespaces),
+  re_enable_task: (answer, view) => taskOf(objectOf(answer), view),
 };
 
 /** @throws {Problem} `luigid-unavailable` when it is no answer of this method */
@@ -39,15 +39,15 @@ export function filterAnswer(method: string, answer: JsonValue, view: AnswerView
   return FILTERS[method]?.(answer, view, given) ?? answer;
 }
 
-function tasks(answer: JsonValue, { namespaces }: AnswerView): JsonValue {
-  return tasksOf(answer, namespaces);
+function tasks(answer: JsonValue, view: AnswerView): JsonValue {
+  return tasksOf(answer, view);
 }
 
-function taskList(answer: JsonValue, { namespaces }: AnswerView, given: Arguments): JsonValue {
+function taskList(answer: JsonValue, view: AnswerView, given: Arguments): JsonValue {
   const found = objectOf(answer);
   // Too many: of how many of them are of these namespaces luigid says nothing, which its pages show as unknown.
-  if (typeof found['num_tasks'] === 'number') return namespaces === 'all' ? found : { num_tasks: -1 };
-  const own = tasksOf(found, namespaces);
+  if (typeof found['num_tasks'] === 'number') return view.namespaces === 'all' ? found : { num_tasks: -1 };
+  const own = tasksOf(found, view);
   const most = typeof given['max_shown_tasks'] === 'number' ? given['max_shown_tasks'] : MAX_TASKS;
   const count = Object.keys(own).length;
   return given['limit'] !== false && count > Math.max(1, most) ? { num_tasks: count } : own;

@@ -38,8 +38,8 @@ function visibleWorker(worker: Fields, view: AnswerView): Fields | undefined {
   return withRunning(isOwnRoot ? shown : { ...shown, first_task_display_name: '' }, running);
 }
 
-function tasksRunning({ running }: Fields, { namespaces }: AnswerView): Fields | undefined {
-  return isObject(running) ? tasksOf(running, namespaces) : undefined;
+function tasksRunning({ running }: Fields, view: AnswerView): Fields | undefined {
+  return isObject(running) ? tasksOf(running, view) : undefined;
 }
 
 function withRunning(worker: Fields, running: Fields | undefined): Fields {
@@ -47,13 +47,17 @@ function withRunning(worker: Fields, running: Fields | undefined): Fields {
 }
 
 /** How much of each resource there is, and how much of it tasks of these namespaces use. */
-export function visibleResources(resources: readonly JsonValue[], { namespaces }: AnswerView): JsonValue {
+export function visibleResources(resources: readonly JsonValue[], view: AnswerView): JsonValue {
+  const { namespaces } = view;
   return resources.map((resource) => {
     const known = objectOf(resource);
     if (!isObject(known['running'])) return namespaces === 'all' ? known : only(known, ['name', 'num_total']);
-    const running = tasksOf(known['running'], namespaces);
+    const running = tasksOf(known['running'], view);
     const counted = { ...known, running, num_consumer: Object.keys(running).length };
-    return namespaces === 'all' ? counted : { ...counted, num_used: usedBy(running, known['name']) };
+    if (namespaces === 'all') return counted;
+    // Names as luigid has them.
+    const named = tasksOf(known['running'], { namespaces, forPages: false });
+    return { ...counted, num_used: usedBy(named, known['name']) };
   });
 }
 
