@@ -7,7 +7,7 @@ import { GatewayReadiness } from './app/gateway-readiness.ts';
 import { probeLuigid } from './app/luigid-probe.ts';
 import { roleBundles } from './app/role-bundles.ts';
 import { loadRunTokenKey } from './app/run-token-key.ts';
-import { workerSocketPath } from './app/worker-socket.ts';
+import { UserSockets } from './app/user-sockets.ts';
 import type { AuditType } from './audit/audit-types.ts';
 import type { Authenticator } from './auth/authenticator.ts';
 import { runTokens } from './auth/run-tokens.ts';
@@ -35,8 +35,8 @@ export interface GatewayParts {
   readonly isolation: 'user' | 'none';
   /** What answers before the API does. */
   readonly front: Front | undefined;
-  /** Where workers of this machine reach the gateway; absent: they have nothing to ask it. */
-  readonly workerSocket: string | undefined;
+  /** Where workers of this machine reach the gateway, not answered yet; absent: they have nothing to ask it. */
+  readonly sockets: UserSockets | undefined;
   /** The URL of the listener, as soon as there is one. */
   listensAt(url: string): void;
   audited(type: AuditType, data: Readonly<Record<string, JsonValue>>): Promise<void>;
@@ -65,11 +65,12 @@ async function open(
 ): Promise<Omit<GatewayParts, 'close'>> {
   const { log, clock, workerPath } = options;
   const isolation = config.isolation === 'users' ? 'user' : 'none';
-  const workerSocket = hasWorkerCalls(config) ? workerSocketPath(config.runsDirectory) : undefined;
+  const sockets = hasWorkerCalls(config) ? new UserSockets(config.runsDirectory, config) : undefined;
   checkLuigidSocket(config);
   // First what needs rights, which nothing else can make up for.
   const { runsDirectory } = config;
-  const launcher = await localLauncher({ runsDirectory, workerPath, isolation, log, clock });
+  const launcher = await localLauncher({ runsDirectory, workerPath, isolation, sockets, log, clock });
+  await openSockets(sockets, isolation, closers);
   const key = await loadRunTokenKey(keysOf(config));
   const ground = await openGround(config, options, closers);
   const { http, audit, store, metrics } = ground;
@@ -77,7 +78,7 @@ async function open(
   const uploaded = bundleStore(join(config.stateDirectory, 'bundles'));
   const tokensOfWorkers = workerTokens(key);
   const issuer = await openIssuer(ground);
-  const access = workerAccess(config, workerSocket, tokensOfWorkers);
+  const access = sockets && workerAccess(config, tokensOfWorkers);
   const runs = await openRuns(ground, { launcher, policyFile, bundles: uploaded, access });
   const stock = await openStockWorkers(ground, policyFile);
   onChange(() => {
@@ -130,7 +131,7 @@ async function open(
     readiness,
     isolation,
     front,
-    workerSocket,
+    sockets,
     audited,
     listensAt: (url) => people?.listensAt(url),
   };
@@ -144,14 +145,20 @@ function luigidCheck({ luigid }: GatewayConfig, http: Http): (() => Promise<stri
     (upstream.kind === 'socket' ? luigidSocketProblem(upstream.path) : undefined) ?? probeLuigid(upstream, http);
 }
 
-function workerAccess(
-  config: GatewayConfig,
-  socket: string | undefined,
-  tokens: WorkerTokens,
-): WorkerAccess | undefined {
-  return socket === undefined
-    ? undefined
-    : { socket, tokens, issues: config.issuer !== undefined, luigid: luigidUrl(config) };
+/** Workers of the gateway's own user have theirs from the start. */
+async function openSockets(
+  sockets: UserSockets | undefined,
+  isolation: 'user' | 'none',
+  closers: Closer[],
+): Promise<void> {
+  if (sockets === undefined) return;
+  await sockets.open();
+  closers.push(() => sockets.close());
+  if (isolation === 'none') await sockets.pathFor(undefined);
+}
+
+function workerAccess(config: GatewayConfig, tokens: WorkerTokens): WorkerAccess {
+  return { tokens, issues: config.issuer !== undefined, luigid: luigidUrl(config) };
 }
 
 /** Workers ask for tokens, or reach their luigid through this gateway. */

@@ -9,7 +9,6 @@ import { type GatewayApp, gatewayApp } from './app/gateway-app.ts';
 import { gatewayLog, type LogTarget } from './app/gateway-log.ts';
 import { listening } from './app/listening.ts';
 import { type MetricsListener, startMetricsListener } from './app/metrics-listener.ts';
-import { openWorkerSocket, type WorkerSocket } from './app/worker-socket.ts';
 import type { GatewayConfig } from './config/gateway-config.ts';
 import { loadGatewayConfig } from './config/load-gateway-config.ts';
 import { type GatewayParts, openParts } from './gateway-parts.ts';
@@ -67,14 +66,13 @@ async function listen(config: GatewayConfig, parts: GatewayParts, log: Logger): 
     trustedProxies: config.transport.kind === 'behindProxy' ? config.transport.trustedProxies : undefined,
   });
   let metrics: MetricsListener | undefined;
-  let workers: WorkerSocket | undefined;
   try {
     if (config.metrics) metrics = await startMetricsListener(config.metrics, parts.services.metrics.registry);
     await parts.audited('dev.plumbline.gateway.started', { version: PRODUCT_VERSION, isolation: parts.isolation });
-    if (parts.workerSocket !== undefined) workers = await openWorkerSocket(parts.workerSocket, api.forWorkers, config);
+    parts.sockets?.serve(api.forWorkersOf);
     await listening(api.app.server, config.listen, ['listen', 'port']);
   } catch (error) {
-    await Promise.allSettled([metrics?.close(), workers?.close(), api.app.close()]);
+    await Promise.allSettled([metrics?.close(), parts.sockets?.close(), api.app.close()]);
     throw error;
   }
   const forget = renewCertificate(config, api, log);
@@ -88,7 +86,7 @@ async function listen(config: GatewayConfig, parts: GatewayParts, log: Logger): 
     metricsUrl: metrics?.url,
     stop: () => {
       forget();
-      stopping ??= stop(config, parts, { api, metrics, workers, log });
+      stopping ??= stop(config, parts, { api, metrics, log });
       return stopping;
     },
   };
@@ -97,7 +95,6 @@ async function listen(config: GatewayConfig, parts: GatewayParts, log: Logger): 
 interface Listeners {
   readonly api: GatewayApp;
   readonly metrics: MetricsListener | undefined;
-  readonly workers: WorkerSocket | undefined;
   readonly log: Logger;
 }
 
@@ -107,7 +104,7 @@ const LAST_STEPS_MS = 1_000;
 async function stop(
   { timeouts: { shutdownMs } }: GatewayConfig,
   parts: GatewayParts,
-  { api, metrics, workers, log }: Listeners,
+  { api, metrics, log }: Listeners,
 ): Promise<void> {
   log.info('the gateway stops');
   parts.readiness.stopping = true;
@@ -115,10 +112,10 @@ async function stop(
   const { server } = api.app;
   const cutAll = () => {
     server.closeAllConnections();
-    workers?.cut();
+    parts.sockets?.cut();
   };
   const cut = setTimeout(cutAll, Math.max(0, shutdownMs - LAST_STEPS_MS));
-  await Promise.all([api.app.close(), workers?.close()]);
+  await Promise.all([api.app.close(), parts.sockets?.close()]);
   clearTimeout(cut);
   await parts.audited('dev.plumbline.gateway.stopped', { version: PRODUCT_VERSION }).catch(() => undefined);
   await parts.close();

@@ -143,7 +143,7 @@ describe('tokens of tasks, at a gateway', function () {
     const headers = { 'content-type': 'application/x-www-form-urlencoded' };
     const answer = await fetch(`${gateway.url}/v1/token`, { method: 'POST', body, headers });
     assert.equal(answer.status, 200);
-    assert.equal(statSync(client.socket).mode & 0o777, 0o666);
+    assert.equal(statSync(client.socket).mode & 0o777, 0o600);
     for (const path of [
       '/v1/runs',
       '/v1/token/',

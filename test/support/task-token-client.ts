@@ -31,6 +31,11 @@ export function bySocket(
   });
 }
 
+/** Where workers of a Unix user reach a gateway. @default the gateway's own user */
+export function workerSocketOf({ folder }: Pick<ServedGateway, 'folder'>, uid = process.geteuid?.() ?? 0): string {
+  return join(folder, `runs/sockets/${uid}.sock`);
+}
+
 /** Exchanges tokens at a gateway, as the worker of one of its runs; with the key of the gateway it can be any worker. */
 export class TaskTokenClient {
   readonly #gateway: ServedGateway;
@@ -39,8 +44,9 @@ export class TaskTokenClient {
     this.#gateway = gateway;
   }
 
+  /** Of the gateway's own user. */
   get socket(): string {
-    return join(this.#gateway.folder, 'runs/gateway.sock');
+    return workerSocketOf(this.#gateway);
   }
 
   get tokens(): WorkerTokens {

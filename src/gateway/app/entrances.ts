@@ -1,43 +1,48 @@
-import { randomUUID } from 'node:crypto';
-import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
+import type { IncomingMessage, RequestListener } from 'node:http';
+import { answerOnSocket } from './answer-on-socket.ts';
 import type { Front } from './front.ts';
-import { PROBLEM_TYPE, Problem, problemDocument } from './problem.ts';
+import { inTurns } from './in-turns.ts';
+import { Problem } from './problem.ts';
 
 /** Where requests come in, and who answers them: what is in front of the API for its own paths, else the API. */
 export interface Entrances {
   /** Of the listener of the configuration. */
   readonly listener: RequestListener;
-  /** Of the Unix socket for workers of this machine, on which there is only what workers call. */
-  readonly socket: RequestListener;
-  /** Whether it came in by the socket: it has no address. */
-  isLocal(request: IncomingMessage): boolean;
+  /** Of the Unix socket for workers of one user, on which there is only what workers call; each has turns of its own. */
+  socketOf(uid: number): RequestListener;
+  /** By whose socket it came in: it has no address. `undefined`: by the listener. */
+  userOf(request: IncomingMessage): number | undefined;
 }
 
 const TOKEN_PATH = '/v1/token';
 const LUIGID_CALLS = '/luigid/api/';
+/** Exchanges, and calls of luigid, that are worked on at once for one user. It keeps a processor busy, and leaves room for others. */
+const AT_ONCE = 16;
 
 export function entrances(api: RequestListener, front: Front | undefined): Entrances {
-  const local = new WeakSet<IncomingMessage>();
+  const users = new WeakMap<IncomingMessage, number>();
   return {
     listener(request, response) {
       if (front?.handles(request)) front.handle(request, response, 'listener');
       else api(request, response);
     },
-    socket(request, response) {
-      const { url = '' } = request;
-      local.add(request);
-      if (url === TOKEN_PATH) api(request, response);
-      else if (url.startsWith(LUIGID_CALLS) && front?.handles(request)) front.handle(request, response, 'socket');
-      else answerNotFound(request, response);
+    socketOf(uid) {
+      // A luigid that hangs keeps no exchange waiting.
+      const exchange = inTurns(api, AT_ONCE);
+      const call = inTurns((request, response) => front?.handle(request, response, { uid }), AT_ONCE);
+      return (request, response) => {
+        const { url = '' } = request;
+        users.set(request, uid);
+        if (url === TOKEN_PATH) exchange(request, response);
+        else if (url.startsWith(LUIGID_CALLS) && front?.handles(request)) call(request, response);
+        else
+          answerOnSocket(
+            request,
+            response,
+            new Problem('not-found', 'There is no such path on the sockets of workers'),
+          );
+      };
     },
-    isLocal: (request) => local.has(request),
+    userOf: (request) => users.get(request),
   };
-}
-
-/** The rest of the request is not read: the connection ends. */
-function answerNotFound(request: IncomingMessage, response: ServerResponse): void {
-  const problem = new Problem('not-found', 'There is no such path on the socket of workers');
-  const headers = { 'content-type': PROBLEM_TYPE, 'cache-control': 'no-store', connection: 'close' };
-  response.writeHead(problem.status, headers).end(JSON.stringify(problemDocument(problem, randomUUID())));
-  request.resume();
 }

@@ -45,8 +45,8 @@ export interface AppOptions extends ServerLimits {
 
 export interface GatewayApp {
   readonly app: FastifyInstance;
-  /** Answers what comes in by the socket of workers. */
-  readonly forWorkers: RequestListener;
+  /** Answers what comes in by the socket for workers of a Unix user; asked for once for each. */
+  readonly forWorkersOf: (uid: number) => RequestListener;
   /** Ends the event streams; requests that run are finished by `app.close()`. */
   endStreams(): void;
 }
@@ -83,21 +83,21 @@ export async function gatewayApp(services: AppServices, options: AppOptions): Pr
   addWatchRoute(app, context);
   addStoryRoutes(app, context);
   await addBundleRoute(app, context);
-  await addConfigured(app, services);
+  await addConfigured(app, services, ways());
   routes.complete();
   await app.ready();
   return {
     app,
-    forWorkers: ways().socket,
+    forWorkersOf: (uid) => ways().socketOf(uid),
     endStreams: () => stop.abort('the gateway stops, resume with Last-Event-ID'),
   };
 }
 
 /** What a gateway has only when its configuration says so. */
-async function addConfigured(app: FastifyInstance, services: AppServices): Promise<void> {
+async function addConfigured(app: FastifyInstance, services: AppServices, { userOf }: Entrances): Promise<void> {
   const { issuer, taskTokens, stockWorkers, signIn } = services;
   if (issuer) addIssuerRoutes(app, issuer);
-  if (taskTokens) await addTokenRoutes(app, services, taskTokens);
+  if (taskTokens) await addTokenRoutes(app, { ...services, userOf }, taskTokens);
   if (stockWorkers) addStockWorkerRoutes(app, stockWorkers);
   if (signIn) await addSignInRoutes(app, services, signIn);
 }
@@ -199,7 +199,7 @@ function guard(app: FastifyInstance, { services, recorder, options, ways }: Guar
       keyGenerator: ({ caller }) => caller?.scope ?? '',
     }),
     trustsPeer: trustedPeers(options.trustedProxies),
-    isLocal: ({ raw }) => ways.isLocal(raw),
+    isLocal: ({ raw }) => ways.userOf(raw) !== undefined,
   });
 }
 

@@ -16,7 +16,7 @@ export interface RequestLimits {
   readonly perCaller: Limit;
   /** Whether a connection's other end may bring tokens. */
   readonly trustsPeer: (address: string) => boolean;
-  /** It came by the socket of this machine: nobody is between, and it has no address. */
+  /** It came by a socket of this machine: nobody is between, and it has no address. */
   readonly isLocal: (request: FastifyRequest) => boolean;
 }
 

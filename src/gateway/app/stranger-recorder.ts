@@ -4,15 +4,17 @@ import { type ReadAccessGate, readAccessGate } from '../audit/read-access-gate.t
 
 export interface StrangerFacts {
   readonly requestId: string;
-  /** Absent: by the socket of this machine. */
+  /** Absent: by a socket of this machine. */
   readonly address?: string | undefined;
+  /** Of the Unix user by whose socket. */
+  readonly uid?: number | undefined;
   /** Whose token it was, when it was one of this gateway. */
   readonly worker?: string | undefined;
 }
 
 /**
- * Puts on record that somebody who is no living worker asked for a task's token. One record of a kind for an address or a worker and
- * a minute: whoever holds no grant cannot fill the disk either.
+ * Puts on record that somebody who is no living worker asked for a task's token. One record of a kind for an address, a socket or a worker
+ * and a minute: whoever holds no grant cannot fill the disk either.
  */
 export class StrangerRecorder {
   readonly #audit: Pick<AuditLog, 'append'>;
@@ -24,11 +26,11 @@ export class StrangerRecorder {
   }
 
   /** @throws {PlumblineError} `ERR_AUDIT_UNAVAILABLE` */
-  async rejected(reason: string, { requestId, address, worker }: StrangerFacts): Promise<void> {
-    const who = worker ?? address ?? 'socket';
+  async rejected(reason: string, { requestId, address, uid, worker }: StrangerFacts): Promise<void> {
+    const who = worker ?? address ?? `socket ${uid}`;
     if (!this.#gate.isDue(who, reason)) return;
     const [subject] = worker?.split('.') ?? [];
-    const data = { requestId, address, worker, reason, errorCode: 'ERR_IDENTITY_REJECTED', allowed: false };
+    const data = { requestId, address, uid, worker, reason, errorCode: 'ERR_IDENTITY_REJECTED', allowed: false };
     try {
       await this.#audit.append({ type: 'dev.plumbline.identity.rejected', subject, data });
     } catch (thrown) {

@@ -1,3 +1,4 @@
+import type { IncomingMessage } from 'node:http';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { PlumblineError } from '#core/errors.ts';
 import { identityRejected, oauthErrorOf } from '../issuer/identity-rejected.ts';
@@ -17,8 +18,14 @@ const MAX_BODY_BYTES = 8_192;
 const PER_WORKER_AND_MINUTE = 30_000;
 const RETRY = { 'retry-after': '1' };
 
+/** What the exchange stands on. */
+export interface TokenServices extends AppServices {
+  /** By the socket of which Unix user's workers a request came; `undefined`: by the listener. */
+  readonly userOf: (request: IncomingMessage) => number | undefined;
+}
+
 /** RFC 8693: a worker's token for the token of one of its tasks. In a scope of its own, which takes forms alone. */
-export async function addTokenRoutes(app: FastifyInstance, services: AppServices, tokens: TaskTokens): Promise<void> {
+export async function addTokenRoutes(app: FastifyInstance, services: TokenServices, tokens: TaskTokens): Promise<void> {
   await app.register((scope, _options, done) => {
     scope.removeAllContentTypeParsers();
     scope.addContentTypeParser(FORM, { parseAs: 'buffer' }, (_request, body, taken) => taken(null, body));
@@ -29,7 +36,7 @@ export async function addTokenRoutes(app: FastifyInstance, services: AppServices
   });
 }
 
-function addExchange(scope: FastifyInstance, services: AppServices, tokens: TaskTokens): void {
+function addExchange(scope: FastifyInstance, services: TokenServices, tokens: TaskTokens): void {
   const admit = admission(services);
   scope.post('/v1/token', {
     config: { worker: true },
@@ -71,23 +78,25 @@ interface Admitted {
 }
 
 /** Who asks for what. What is no worker's request is on record before it is answered. */
-function admission(services: AppServices): (request: FastifyRequest) => Promise<Admitted> {
-  const { workers, workerTokens, clock } = services;
+function admission(services: TokenServices): (request: FastifyRequest) => Promise<Admitted> {
+  const { workers, workerTokens, clock, userOf } = services;
   const mayAsk = workerPace(PER_WORKER_AND_MINUTE, clock);
   const strangers = new StrangerRecorder(services.audit, clock);
   return async (request) => {
     let workerId: string | undefined;
+    const uid = userOf(request.raw);
     try {
       const form = readTokenForm((request.body as Uint8Array | undefined) ?? new Uint8Array());
       workerId = workerTokens.verify(form.subjectToken);
       const worker = workers.find(workerId);
       // Of a registered one nobody knows what it runs.
       if (worker?.kind !== 'run') throw identityRejected({ reason: 'worker-unknown' });
+      if (uid !== undefined && workers.uidOf(worker) !== uid) throw identityRejected({ reason: 'other-user' });
       if (mayAsk(worker)) return { worker, form };
     } catch (thrown) {
       const error = asRefusal(thrown);
       const { reason = '' } = refusalOf(error) ?? {};
-      await strangers.rejected(reason, { requestId: request.id, address: request.ip, worker: workerId });
+      await strangers.rejected(reason, { requestId: request.id, address: request.ip, uid, worker: workerId });
       throw error;
     }
     throw new Problem('overloaded', 'The worker asks for tokens too often', { headers: RETRY });

@@ -111,6 +111,8 @@ export interface AuditData {
   readonly method?: string | undefined;
   readonly namespace?: string | undefined;
   readonly address?: string | undefined;
+  /** Of the Unix user by whose socket for workers a request came. */
+  readonly uid?: number | undefined;
   /** How many equal calls one record stands for. */
   readonly count?: number | undefined;
   readonly unixUser?: string | undefined;

@@ -7,6 +7,8 @@ export const IDENTITY_REFUSALS = {
   'worker-token': 'invalid_grant',
   /** Its run has ended, is to be stopped, or has a newer attempt. */
   'worker-unknown': 'invalid_grant',
+  /** It came by the socket of another Unix user than its worker runs as. */
+  'other-user': 'invalid_grant',
   /** The policy in force does not allow the run any more. */
   'run-denied': 'access_denied',
   /** The id is not one of a task of this family. */
@@ -28,6 +30,7 @@ const WHY: Readonly<Record<string, string>> = {
   malformed: 'the request is not of the form that is expected here',
   'worker-token': 'the worker token is none of this gateway',
   'worker-unknown': 'the worker is not alive: its run has ended, is to be stopped, or has a newer attempt',
+  'other-user': 'the worker runs as another Unix user than those who may use this socket',
   'run-denied': 'the policy in force does not allow the run any more',
   'task-mismatch': 'the id of the task does not belong to its family',
   audience: 'the identity of the task has no such audience',

@@ -2,7 +2,7 @@ import { Secret } from '#core/secret.ts';
 import type { GatewayOfWorker } from './launcher.ts';
 
 /** The field `gateway` of docs/worker-protocol.md. Standard input is the only way on which the token reaches the worker. */
-export function gatewayAccess({ socket, token, identities, luigid, timeoutSeconds }: GatewayOfWorker): object {
+export function gatewayAccess({ token, identities, luigid, timeoutSeconds }: GatewayOfWorker, socket: string): object {
   return { socket, token: token.reveal(), identities, luigid, timeoutSeconds };
 }
 

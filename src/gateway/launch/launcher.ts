@@ -4,10 +4,8 @@ import type { Secret } from '#core/secret.ts';
 import type { CancelReason } from '#engines/engine.ts';
 import type { PythonInterpreter } from '#engines/luigi/python-interpreter.ts';
 
-/** How a worker reaches the gateway that started it, and what for. */
+/** What a worker asks of the gateway that started it; by the socket of the user that it runs as. */
 export interface GatewayOfWorker {
-  /** Path of a Unix socket. */
-  readonly socket: string;
   /** Of this attempt alone. */
   readonly token: Secret;
   /** Each task buys a token of its own at its start. */
@@ -94,6 +92,8 @@ export interface Launcher {
   /** Resolves when the worker and all that it started have ended, or says that it only asked. */
   stop(runId: string, attempt: number, reason: CancelReason): Promise<'stopped' | 'requested'>;
   output(runId: string, attempt: number, range: OutputRange): Promise<OutputPart>;
+  /** The Unix user that an attempt runs as; `undefined`: nothing is known of it. From memory when it was started or recovered here. */
+  uidOf(runId: string, attempt: number): number | undefined;
   /** Deletes the attempt's folder; only after its end. */
   remove(runId: string, attempt: number): Promise<void>;
 }

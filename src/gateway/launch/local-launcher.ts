@@ -1,6 +1,6 @@
 import { closeSync } from 'node:fs';
 import { type Clock, systemClock } from '#core/clock.ts';
-import { PlumblineError } from '#core/errors.ts';
+import { asPlumblineError, PlumblineError } from '#core/errors.ts';
 import type { RunUpdate } from '#core/run.ts';
 import type { CancelReason } from '#engines/engine.ts';
 import { FileSignal } from '#engines/luigi/file-signal.ts';
@@ -15,7 +15,9 @@ import { DEFAULT_LIMITS, type LaunchLimits, type LaunchLog, type LaunchSettings 
 import type { Launch, Launcher, OutputPart, OutputRange, Recovered } from './launcher.ts';
 import { type Supervisor, startSupervisor } from './start-supervisor.ts';
 import { requireUsers } from './switching-users.ts';
+import type { UnixUser } from './unix-user.ts';
 import { workerEnvironment } from './worker-environment.ts';
+import type { WorkerSockets } from './worker-sockets.ts';
 import { workerUser } from './worker-user.ts';
 
 export interface LocalLauncherOptions {
@@ -25,6 +27,8 @@ export interface LocalLauncherOptions {
   readonly workerPath: string;
   /** `user`: each role's workers run as its Unix user. `none`: all run as the gateway's. */
   readonly isolation: 'user' | 'none';
+  /** Absent: workers ask the gateway for nothing. */
+  readonly sockets?: WorkerSockets | undefined;
   readonly log: LaunchLog;
   readonly clock?: Clock | undefined;
   readonly limits?: Partial<LaunchLimits> | undefined;
@@ -65,13 +69,14 @@ class LocalLauncher implements Launcher {
     const name = nameOf(launch.runId, launch.attempt);
     if (this.#starting.has(name)) throw new TypeError(`The attempt ${name} is being started.`);
     const user = await workerUser(launch.unixUser, this.isolation);
-    const { runId, attempt, module, task } = launch;
+    const { runId, attempt, module, task, gateway } = launch;
+    const socket = gateway && (await this.#socketOf(user));
     const startedAt = this.#settings.clock.now();
     const record = { runId, attempt, module, task, startedAt, user, boot: bootId() };
     this.#starting.add(name);
     try {
       await this.#store.create(record);
-      await this.#begin(launch, record);
+      await this.#begin(launch, record, socket);
     } finally {
       this.#starting.delete(name);
     }
@@ -84,11 +89,16 @@ class LocalLauncher implements Launcher {
     if (!found) return this.#withoutRecord(name);
     if (!found.isOver()) {
       // One that stands before its claim must not begin later: either it has the claim now, or nobody gets it.
-      if (found.folder.hasBegun() || !(await found.folder.revoke())) return 'alive';
+      if (found.folder.hasBegun() || !(await found.folder.revoke())) return this.#takenOver(found);
       await found.endSupervisor();
     }
     const { exit, neverStarted } = await found.settle();
     return neverStarted ? 'neverStarted' : exit ? 'ended' : 'lost';
+  }
+
+  uidOf(runId: string, attempt: number): number | undefined {
+    const found = this.#find(nameOf(runId, attempt));
+    return found && (found.record.user?.uid ?? process.geteuid?.());
   }
 
   follow(runId: string, attempt: number, signal: AbortSignal): AsyncIterable<RunUpdate> {
@@ -129,7 +139,21 @@ class LocalLauncher implements Launcher {
     return found > 0 || this.#store.has(name) ? 'lost' : 'neverStarted';
   }
 
-  async #begin(launch: Launch, prepared: AttemptRecord): Promise<void> {
+  #socketOf(user: UnixUser | undefined): Promise<string> {
+    const { sockets } = this.#options;
+    if (sockets) return sockets.pathFor(user);
+    throw new TypeError('A worker is to ask a gateway that it cannot reach');
+  }
+
+  /** Its worker finds the gateway where the earlier process was. */
+  async #takenOver({ name: attempt, record }: Attempt): Promise<'alive'> {
+    const why = await this.#options.sockets?.pathFor(record.user).then(undefined, asPlumblineError);
+    if (why instanceof PlumblineError)
+      this.#settings.log.warn({ attempt, why: why.message }, 'A worker that was taken over cannot reach the gateway');
+    return 'alive';
+  }
+
+  async #begin(launch: Launch, prepared: AttemptRecord, socket: string | undefined): Promise<void> {
     const folder = this.#folder(prepared);
     let attempt = this.#remember(folder, prepared);
     try {
@@ -143,7 +167,7 @@ class LocalLauncher implements Launcher {
         { attempt: attempt.name, pid: supervisor.identity.pid },
         'A supervisor waits for its run',
       );
-      supervisor.send(this.#request(launch, folder));
+      supervisor.send(this.#request(launch, folder, socket));
       await this.#untilBegun(attempt, supervisor);
     } catch (error) {
       if (await this.#isGoing(attempt)) return;
@@ -179,7 +203,7 @@ class LocalLauncher implements Launcher {
     }
   }
 
-  #request(launch: Launch, folder: AttemptFolder): object {
+  #request(launch: Launch, folder: AttemptFolder, socket: string | undefined): object {
     const { outputMaxBytes, graceMs } = this.#settings.limits;
     const { maxRuntimeMs, gateway } = launch;
     const place = {
@@ -194,7 +218,7 @@ class LocalLauncher implements Launcher {
       graceMs,
       umask: UMASK,
       ...(maxRuntimeMs !== undefined && { deadlineSeconds: maxRuntimeMs / 1_000 }),
-      ...(gateway !== undefined && { gateway: gatewayAccess(gateway) }),
+      ...(gateway !== undefined && socket !== undefined && { gateway: gatewayAccess(gateway, socket) }),
     };
     const secrets = [launch.secretVariables, launch.secretFiles].flatMap((group) => Object.values(group));
     return workerRequest(launch, place, [...secrets, ...gatewaySecrets(gateway)]);

@@ -32,17 +32,17 @@ export interface Unidentified {
 
 const BASIC = /^Basic +([A-Za-z0-9+/]{4,512}={0,2})$/i;
 
-/** @param address absent on the socket, where only workers are */
+/** @param address absent on a socket, where only workers are */
 export function identifyCaller(
   { headers }: Pick<IncomingMessage, 'headers'>,
   entrance: Entrance,
   address: string,
   sources: CallerSources,
 ): LuigidCaller | Unidentified {
-  const visitor = entrance === 'socket' ? undefined : sources.visitors?.visitorOf(headers.cookie);
+  const visitor = entrance !== 'listener' ? undefined : sources.visitors?.visitorOf(headers.cookie);
   const isVisitor = visitor !== undefined && visitor.kind !== 'nobody';
   if (headers.authorization !== undefined) {
-    if (!isVisitor) return workerBy(headers.authorization, sources);
+    if (!isVisitor) return workerBy(headers.authorization, entrance, sources);
     return refused(new Problem('header-ambiguous', 'The request has a worker credential and the cookie of a session'));
   }
   if (visitor?.kind === 'known') {
@@ -50,7 +50,7 @@ export function identifyCaller(
     return { kind: 'person', id: person.id, facts: factsOf(person), permission };
   }
   if (isVisitor) return refused(new Problem('viewer-unknown', 'No viewer of the policy knows who signed in'));
-  const anonymous = entrance === 'socket' ? undefined : sources.policy().anonymous(address, sources.clock.now());
+  const anonymous = entrance !== 'listener' ? undefined : sources.policy().anonymous(address, sources.clock.now());
   if (anonymous !== undefined) return { kind: 'anonymous', address, ...anonymous };
   return refused(new Problem('sign-in-needed', 'The request brings neither the credential of a worker nor a session'));
 }
@@ -60,11 +60,17 @@ function factsOf({ iss, subject }: Person) {
   return { issuer: 'sign-in', iss, subject };
 }
 
-function workerBy(authorization: string, { workers, tokens, policy }: CallerSources): LuigidCaller | Unidentified {
+function workerBy(
+  authorization: string,
+  entrance: Entrance,
+  { workers, tokens, policy }: CallerSources,
+): LuigidCaller | Unidentified {
   const id = workerIdOf(authorization, tokens);
   if (id === undefined) return unknown('credential', 'The credential is that of no worker');
   const worker = workers.find(id);
   if (worker === undefined) return unknown('ended', 'The worker is not alive any more', id);
+  if (entrance !== 'listener' && workers.uidOf(worker) !== entrance.uid)
+    return unknown('other-user', 'The worker runs as another Unix user than those who may use this socket', id);
   const { allowed, mode, policy: sha256, binding } = workers.decide(worker);
   if (!allowed)
     return refused(

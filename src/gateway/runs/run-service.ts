@@ -77,7 +77,7 @@ export class RunService {
     };
     this.#scheduler = new RunScheduler(this.#context, options.limits);
     this.#newId = uuidV7(() => clock.now());
-    this.#workers = runWorkers((id) => this.#scheduler.attemptOf(id));
+    this.#workers = runWorkers((id) => this.#scheduler.attemptOf(id), options.launcher);
   }
 
   /**

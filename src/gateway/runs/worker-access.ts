@@ -4,10 +4,8 @@ import type { WorkerTokens } from '../auth/worker-tokens.ts';
 import type { GatewayOfWorker } from '../launch/launcher.ts';
 import type { Role } from '../policy/role.ts';
 
-/** What workers ask of this gateway while they run, and where. */
+/** What workers ask of this gateway while they run. Where: by the socket of their Unix user. */
 export interface WorkerAccess {
-  /** Path of the Unix socket. */
-  readonly socket: string;
   readonly tokens: Pick<WorkerTokens, 'issue' | 'schedulerPassword'>;
   /** Tokens of tasks are issued here. */
   readonly issues: boolean;
@@ -15,7 +13,7 @@ export interface WorkerAccess {
   readonly luigid?: string | undefined;
 }
 
-/** What is shown instead of where luigid is: only the gateway's socket leads there. */
+/** What is shown instead of where luigid is: only the gateway's sockets lead there. */
 export const PROXIED_LUIGID = 'http://luigid.plumbline.invalid/luigid';
 
 /** For how long a worker waits for a gateway that starts again. */
@@ -36,7 +34,6 @@ export function gatewayOfWorker(
   const luigid = access?.luigid !== undefined && role.scheduler === undefined;
   if (access === undefined || !(identities || luigid)) return undefined;
   return {
-    socket: access.socket,
     token: new Secret(access.tokens.issue(workerId)),
     identities,
     luigid,

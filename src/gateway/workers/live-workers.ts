@@ -27,6 +27,7 @@ export function liveWorkers({ runs, stock, policy, clock }: LiveWorkersOptions):
   const find = (id: string) => (id.endsWith('.0') ? stock?.find(id) : runs.find(id));
   return {
     find,
+    uidOf: (worker) => (worker.kind === 'run' ? runs.uidOf?.(worker) : undefined),
     decide(worker) {
       const now = clock.now();
       const inForce = policy();

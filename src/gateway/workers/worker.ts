@@ -22,6 +22,8 @@ export interface Worker {
 export interface Workers {
   /** Without input and output: it is asked for every call to luigid. */
   find(id: string): Worker | undefined;
+  /** The Unix user that it runs as on this machine; `undefined` for one that runs elsewhere. As cheap as the other. */
+  uidOf(worker: Worker): number | undefined;
   /** What the policy in force says of it now; never older than a second, never of another policy. */
   decide(worker: Worker): Decision;
 }

@@ -93,6 +93,10 @@ export class FakeLauncher implements Launcher {
     this.machine.workers.set(key, { launch, updates, changed: new Set(), stopAsked: undefined, lost: false });
   }
 
+  uidOf(runId: string, attempt: number): number | undefined {
+    return this.machine.workers.has(`${runId}.${attempt}`) ? 61_001 : undefined;
+  }
+
   async recover(runId: string, attempt: number): Promise<Recovered> {
     const key = `${runId}.${attempt}`;
     const worker = this.machine.workers.get(key);

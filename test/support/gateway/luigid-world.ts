@@ -102,6 +102,7 @@ export class LuigidWorld {
       upstream: { kind: 'socket', path: this.recorded },
       workers: {
         find: (id) => this.workers.get(id)?.worker,
+        uidOf: () => undefined,
         decide: ({ id }) => this.#decision(id),
       },
       workerTokens: this.tokens,

@@ -224,7 +224,7 @@ export async function gatewayWorld(
     },
     runTokens: runTokens(new Secret('k'.repeat(43)), { now: () => Date.now() }),
     workerTokens: workerTokens(new Secret('k'.repeat(43))),
-    workers: { find: () => undefined, decide: () => assert.fail('no worker is known') },
+    workers: { find: () => undefined, uidOf: () => undefined, decide: () => assert.fail('no worker is known') },
     ledger: {
       use: async ({ tokenId }, fingerprint) => {
         const known = used.get(tokenId);

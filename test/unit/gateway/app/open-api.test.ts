@@ -44,6 +44,7 @@ const EXCHANGE = {
 const CONFIGURED: Partial<AppServices> = {
   workers: {
     find: (id) => (id === WORKER.id ? WORKER : undefined),
+    uidOf: () => undefined,
     decide: () => assert.fail('not asked here'),
   },
   taskTokens: {

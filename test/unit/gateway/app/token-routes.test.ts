@@ -1,6 +1,10 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { createServer } from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import type { InjectOptions } from 'fastify';
 import { PlumblineError } from '#core/errors.ts';
 import { Secret } from '#core/secret.ts';
@@ -8,6 +12,7 @@ import { workerTokens } from '#gateway/auth/worker-tokens.ts';
 import { identityRejected } from '#gateway/issuer/identity-rejected.ts';
 import type { TaskToken, TaskTokenRequest } from '#gateway/issuer/task-tokens.ts';
 import type { Worker } from '#gateway/workers/worker.ts';
+import { bySocket } from '../../../support/task-token-client.ts';
 import { callerNamed, gatewayWorld, type World } from './gateway-world.ts';
 
 const RUN = '0199a7d2-8c5e-7a01-9d3b-5f8c2e1a4b60';
@@ -51,6 +56,7 @@ describe('POST /v1/token', () => {
       {
         workers: {
           find: (id) => [WORKER, STOCK].find((worker) => worker.id === id),
+          uidOf: ({ kind }) => (kind === 'run' ? 61_001 : undefined),
           decide: () => assert.fail('not asked here'),
         },
         taskTokens: {
@@ -127,6 +133,38 @@ describe('POST /v1/token', () => {
         [RUN, 'worker-unknown', `${RUN}.0`, '127.0.0.1'],
       ],
     );
+  });
+
+  it('gives nothing by the socket of another Unix user than the worker runs as, and says so on record', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'token-'));
+    const headers = { 'content-type': FORM };
+    const servers = [61_001, 61_002].map((uid) =>
+      createServer(world.gateway.forWorkersOf(uid)).listen(join(folder, `${uid}`)),
+    );
+    try {
+      await Promise.all(servers.filter(({ listening }) => !listening).map((server) => once(server, 'listening')));
+      const ask = (uid: number) => bySocket(join(folder, `${uid}`), '/v1/token', body(), headers);
+      assert.equal((await ask(61_001)).status, 200);
+      assert.deepEqual(world.audited, []);
+      const refused = await ask(61_002);
+      const { error, reason } = JSON.parse(refused.text);
+      assert.deepEqual([refused.status, error, reason, asked.length], [400, 'invalid_grant', 'other-user', 1]);
+      const { type, subject, data } = world.audited[0] ?? assert.fail('it is on record');
+      assert.deepEqual([type, subject], ['dev.plumbline.identity.rejected', RUN]);
+      assert.deepEqual(data, {
+        requestId: refused.headers['x-request-id'],
+        address: undefined,
+        uid: 61_002,
+        worker: WORKER.id,
+        reason: 'other-user',
+        errorCode: 'ERR_IDENTITY_REJECTED',
+        allowed: false,
+      });
+      assert.equal((await post(body())).statusCode, 200, 'by the listener it is worth what it is');
+    } finally {
+      for (const server of servers) server.close();
+      rmSync(folder, { recursive: true });
+    }
   });
 
   it('takes a form and nothing else', async () => {

@@ -1,23 +1,24 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import {
-  chmodSync,
   existsSync,
   lstatSync,
   mkdirSync,
   mkdtempSync,
+  readdirSync,
   rmSync,
   statSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import type { RequestListener } from 'node:http';
-import { connect } from 'node:net';
+import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { entrances } from '#gateway/app/entrances.ts';
 import type { Front } from '#gateway/app/front.ts';
-import { openWorkerSocket, type WorkerSocket, workerSocketPath } from '#gateway/app/worker-socket.ts';
+import { openWorkerSocket, type WorkerSocket } from '#gateway/app/worker-socket.ts';
 import { failure } from '../../../support/plumbline-failure.ts';
 import { bySocket } from '../../../support/task-token-client.ts';
 import { LIMITS, TIMEOUTS } from './gateway-world.ts';
@@ -25,13 +26,14 @@ import { LIMITS, TIMEOUTS } from './gateway-world.ts';
 const SERVER = { limits: LIMITS, timeouts: TIMEOUTS };
 const taken = (why: RegExp) => failure('ERR_CONFIG_INVALID', why);
 
-describe('the socket of workers', () => {
+describe('a socket of workers', () => {
   let folder: string;
   let path: string;
   let open: WorkerSocket[];
   beforeEach(() => {
     folder = mkdtempSync(join(tmpdir(), 'socket-'));
-    path = workerSocketPath(folder);
+    mkdirSync(join(folder, 'new'), { mode: 0o700 });
+    path = join(folder, '61001.sock');
     open = [];
   });
   afterEach(async () => {
@@ -43,15 +45,16 @@ describe('the socket of workers', () => {
   });
 
   const listen = async (listener: RequestListener = (_, response) => response.end('here'), limits = SERVER) => {
-    const socket = await openWorkerSocket(path, listener, limits);
+    const socket = await openWorkerSocket({ path }, listener, limits);
     open.push(socket);
     return socket;
   };
 
-  it("is every user's to connect to, and is gone when it is closed", async () => {
+  it("is its user's alone, and is gone when it is closed", async () => {
     const socket = await listen();
     assert.ok(statSync(path).isSocket());
-    assert.equal(statSync(path).mode & 0o777, 0o666);
+    assert.equal(statSync(path).mode & 0o777, 0o600);
+    assert.deepEqual(readdirSync(join(folder, 'new')), []);
     assert.equal((await bySocket(path, '/')).text, 'here');
     await socket.close();
     assert.ok(!existsSync(path));
@@ -68,7 +71,7 @@ describe('the socket of workers', () => {
   it("takes nobody's place", async () => {
     await listen();
     await assert.rejects(
-      openWorkerSocket(path, () => {}, SERVER),
+      openWorkerSocket({ path }, () => {}, SERVER),
       taken(/another gateway listens there/),
     );
     assert.equal((await bySocket(path, '/')).text, 'here');
@@ -84,7 +87,7 @@ describe('the socket of workers', () => {
     for (const make of others) {
       make();
       await assert.rejects(
-        openWorkerSocket(path, () => {}, SERVER),
+        openWorkerSocket({ path }, () => {}, SERVER),
         taken(/something else has this name/),
       );
       assert.ok(lstatSync(path));
@@ -92,18 +95,34 @@ describe('the socket of workers', () => {
     }
   });
 
-  it('has a path that the system takes, or is no socket at all', async () => {
-    const longest = join('/', 'x'.repeat(107 - 1 - '/gateway.sock'.length));
-    assert.equal(Buffer.byteLength(workerSocketPath(longest)), 107);
-    assert.throws(() => workerSocketPath(`${longest}x`), taken(/more than 107 bytes/));
-    assert.throws(() => workerSocketPath(longest.replace('x', 'ä')), taken(/more than 107 bytes/));
+  it('is no socket at all where there is no folder for it', async () => {
     rmSync(folder, { recursive: true });
     await assert.rejects(
-      openWorkerSocket(path, () => {}, SERVER),
+      openWorkerSocket({ path }, () => {}, SERVER),
       taken(/ENOENT|EACCES/),
     );
     mkdirSync(folder);
-    chmodSync(folder, 0o700);
+  });
+
+  it('has a bound of connections; what comes then is cut, and what was there goes on', async () => {
+    await listen(undefined, { ...SERVER, limits: { ...LIMITS, connections: 3 } });
+    const held = [1, 2, 3].map(() => connect(path));
+    await Promise.all(held.map((socket) => once(socket, 'connect')));
+    const answer = once(held[0] as Socket, 'data');
+    const over = connect(path).resume();
+    const [hadError] = await once(over, 'close');
+    assert.equal(hadError, false);
+    held[0]?.write('GET / HTTP/1.1\r\nHost: g\r\n\r\n');
+    assert.match(String((await answer)[0]), /^HTTP\/1.1 200 /);
+    held[1]?.destroy();
+    await once(held[1] as Socket, 'close');
+    let isIn = false;
+    while (!isIn)
+      isIn = await bySocket(path, '/').then(
+        () => true,
+        () => false,
+      );
+    for (const socket of held) socket.destroy();
   });
 
   it('answers what is no request, and lets nobody hold it up', async () => {
@@ -126,16 +145,16 @@ describe('the socket of workers', () => {
     const front: Front = {
       handles: ({ url = '' }) => url.startsWith('/luigid'),
       handle: (request, response, entrance) => {
-        seen.push(`front ${entrance} ${request.url}`);
+        seen.push(`front ${entrance === 'listener' ? entrance : entrance.uid} ${request.url}`);
         response.end();
       },
       close: async () => {},
     };
     const ways = entrances((request, response) => {
-      seen.push(`api ${ways.isLocal(request)} ${request.url}`);
+      seen.push(`api ${ways.userOf(request)} ${request.url}`);
       response.end();
     }, front);
-    await listen(ways.socket);
+    await listen(ways.socketOf(61_001));
     for (const good of ['/v1/token', '/luigid/api/ping']) assert.equal((await bySocket(path, good)).status, 200, good);
     for (const bad of [
       '/',
@@ -154,10 +173,10 @@ describe('the socket of workers', () => {
       const { status, text } = await bySocket(path, bad);
       assert.deepEqual([status, JSON.parse(text).code], [404, 'not-found'], bad);
     }
-    assert.deepEqual(seen, ['api true /v1/token', 'front socket /luigid/api/ping']);
+    assert.deepEqual(seen, ['api 61001 /v1/token', 'front 61001 /luigid/api/ping']);
     const request = { url: '/luigid/x' } as never;
     ways.listener(request, { end: () => {} } as never);
     ways.listener({ url: '/v1/token' } as never, { end: () => {} } as never);
-    assert.deepEqual(seen.slice(2), ['front listener /luigid/x', 'api false /v1/token']);
+    assert.deepEqual(seen.slice(2), ['front listener /luigid/x', 'api undefined /v1/token']);
   });
 });

@@ -71,8 +71,8 @@ describe("the folder of an attempt, when its worker was killed with its tasks' t
     const [token, password] = [new Secret('plw_x'), new Secret('pls_y')];
     const url = new Secret('http://id:pls_y@127.0.0.1:8080/luigid');
     const stock = { workerId: 'id', schedulerUrl: url, password };
-    const gateway = { socket: '/s', token, identities: true, luigid: true, timeoutSeconds: 60, stock };
-    assert.deepEqual(gatewayAccess(gateway), {
+    const gateway = { token, identities: true, luigid: true, timeoutSeconds: 60, stock };
+    assert.deepEqual(gatewayAccess(gateway, '/s'), {
       socket: '/s',
       token: 'plw_x',
       identities: true,

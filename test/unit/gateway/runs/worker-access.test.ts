@@ -15,7 +15,6 @@ import {
 
 const TOKENS = workerTokens(new Secret('k'.repeat(43)));
 const ACCESS: WorkerAccess = {
-  socket: '/run/g/gateway.sock',
   tokens: TOKENS,
   issues: true,
   luigid: 'https://g.example.com/luigid',
@@ -46,7 +45,7 @@ describe('what a worker is told of its gateway', () => {
     const { id, launch } = await launched(ACCESS, {});
     const { token, ...rest } = launch.gateway ?? assert.fail('it is told');
     assert.equal(TOKENS.verify(token.reveal()), id);
-    assert.deepEqual(rest, { socket: '/run/g/gateway.sock', identities: false, luigid: true, timeoutSeconds: 60 });
+    assert.deepEqual(rest, { identities: false, luigid: true, timeoutSeconds: 60 });
     assert.equal(launch.scheduler, 'http://luigid.plumbline.invalid/luigid');
     assert.ok(!JSON.stringify(launch).includes(token.reveal()));
   });

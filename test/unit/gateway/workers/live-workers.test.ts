@@ -45,6 +45,8 @@ describe('workers that live', () => {
     assert.equal(workers().find(`${id}.1`), worker, 'the same object as long as it lives');
     for (const other of [`${id}.2`, `${id}.0`, id, `${id}.`, `${id}.1.1`, `${id}.1:x`, '', '.1'])
       assert.equal(workers().find(other), undefined, other);
+    assert.equal(worker && workers().uidOf(worker), 61_001, 'whom the launcher started it as');
+    assert.equal(worker && workers().uidOf({ ...worker, kind: 'stock' }), undefined, 'it runs elsewhere');
     fixture.machine.finish(fixture.machine.worker(id));
     await fixture.until(id, isOver);
     assert.equal(workers().find(`${id}.1`), undefined);
