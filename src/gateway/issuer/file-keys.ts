@@ -3,7 +3,7 @@ import { asPlumblineError, PlumblineError } from '#core/errors.ts';
 import { type IssuerKey, TRANSITIONS } from './issuer-key.ts';
 import { issuerUnavailable } from './issuer-unavailable.ts';
 import { changeKeys, type KeyGround, type KeyList, storedKey, timeOf } from './key-changes.ts';
-import type { KeyFolder } from './key-folder.ts';
+import { type KeyFolder, withoutList } from './key-folder.ts';
 import {
   dueStep,
   type KeyTimes,
@@ -115,7 +115,9 @@ export class FileKeys implements SigningKeys {
   async #isDue(): Promise<boolean> {
     const { folder, times } = this.#options;
     const { mark, keys, version } = this.#inForce;
-    if (this.#trouble !== undefined || (await folder.version()) !== version) return true;
+    const found = await folder.version();
+    if (found === undefined) throw withoutList(folder.directory);
+    if (this.#trouble !== undefined || found !== version) return true;
     const { now, needsMark } = timeOf(mark, this.#options);
     return needsMark || dueStep(keys, times, now) !== undefined;
   }

@@ -48,9 +48,10 @@ export function timeOf(
   return { now, mark: today, needsMark: mark !== undefined && isOutdated(mark, today) };
 }
 
-/** A new key whose private part is on the disk, before anything names it. */
+/** A new key whose private part is on the disk, before anything names it; a list is there before the first. */
 export async function storedKey({ folder }: KeyGround): Promise<PublicKey> {
   const { jwk, pem } = await newRsaKey();
+  if ((await folder.read()) === undefined) await folder.write({ keys: [] });
   await folder.writePrivate(jwk.kid, pem);
   return jwk;
 }

@@ -15,10 +15,12 @@ const LOOK_AGAIN_MS = 20;
 
 /** The folder of the issuer's keys: `keys.json` says which there are, `<kid>.pem` (PKCS #8) is the private part of one. */
 export interface KeyFolder {
+  readonly directory: string;
   /** One process at a time; the system takes the lock back when a process ends, however it ends. */
   locked<T>(act: () => Promise<T>): Promise<T>;
   /** Changes whenever the manifest does. */
   version(): Promise<string | undefined>;
+  /** `undefined`: there never was one. */
   read(): Promise<KeyManifest | undefined>;
   write(manifest: KeyManifest): Promise<void>;
   readPrivate(kid: string): Promise<string>;
@@ -42,6 +44,7 @@ export function keyFolder(directory: string): KeyFolder {
     }
   };
   return {
+    directory,
     locked: async (act) => {
       const release = await guarded(async () => {
         await promises.mkdir(directory, { recursive: true, mode: 0o700 });
@@ -58,7 +61,9 @@ export function keyFolder(directory: string): KeyFolder {
     read: () =>
       guarded(async () => {
         const text = await readOwn(path(MANIFEST));
-        return text === undefined ? undefined : parseManifest(text);
+        if (text !== undefined) return parseManifest(text);
+        if (await hasPrivate(directory)) throw withoutList(directory);
+        return undefined;
       }),
     write: (manifest) => guarded(() => replace(directory, MANIFEST, formatManifest(manifest))),
     readPrivate: (kid) =>
@@ -77,6 +82,15 @@ async function sweep(directory: string, kids: readonly string[]): Promise<void> 
     const kid = PRIVATE.exec(name)?.[1];
     const isLeft = kid === undefined ? name.endsWith(UNFINISHED) : !kids.includes(kid);
     if (isLeft) await promises.rm(join(directory, name), { force: true });
+  }
+}
+
+async function hasPrivate(directory: string): Promise<boolean> {
+  try {
+    return (await promises.readdir(directory)).some((name) => PRIVATE.test(name));
+  } catch (thrown) {
+    if ((thrown as NodeJS.ErrnoException).code === 'ENOENT') return false;
+    throw thrown;
   }
 }
 
@@ -147,6 +161,19 @@ async function replace(directory: string, name: string, text: string): Promise<v
   } finally {
     await folder.close();
   }
+}
+
+/** New keys in the place of lost ones would be a change that nobody decided: tokens that are about would be refused. */
+export function withoutList(directory: string): PlumblineError {
+  return new PlumblineError(
+    'ERR_FILE_UNREADABLE',
+    `Cannot use the issuer's keys in ${directory}: ${MANIFEST} is not there`,
+    {
+      remedy:
+        'Put it back; or stop the gateway and remove the folder: a new key signs then, and tokens that are about would be refused.',
+      details: { directory },
+    },
+  );
 }
 
 function unusable(directory: string, cause: unknown): PlumblineError {

@@ -12,6 +12,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { decodeJwt, decodeProtectedHeader } from 'jose';
+import type { KeyManifest } from '#gateway/issuer/key-manifest.ts';
 import { signedToken } from '#gateway/issuer/signed-token.ts';
 import { DAY, ISSUER, IssuerWorld, verifies } from '../../../support/issuer-world.ts';
 import { failure } from '../../../support/plumbline-failure.ts';
@@ -163,6 +164,7 @@ describe('keys of the issuer on disk', () => {
     ['a key is open to others', () => chmodSync(file(pems()[0] ?? ''), 0o640), /others may use .*pem/],
     ['a key is gone', () => rmSync(file(pems()[0] ?? '')), /is not there.*retire \S+ --now/s],
     ['a key is no key', () => writeFileSync(file(pems()[0] ?? ''), 'nothing'), /is no key/],
+    ['the list is gone', () => rmSync(file('keys.json')), /keys.json is not there.*would be refused/s],
     ['the list is no list', () => writeFileSync(file('keys.json'), '{"version":1,"keys":[{}]}'), /a key has no state/],
     [
       'the list is of another version',
@@ -222,6 +224,40 @@ describe('keys of the issuer on disk', () => {
         [false, 'activated'],
       ],
     );
+    await keys.close();
+  });
+
+  it('stay what they are when their list, or all of them, is taken away under the gateway', async () => {
+    const keys = await world.open();
+    const before = keys.published();
+    const { token } = await world.issue(keys);
+    for (const take of [() => rmSync(file('keys.json')), () => rmSync(world.directory, { recursive: true })]) {
+      take();
+      await world.pass(1_000);
+      await world.pass(DAY);
+      await world.pass(1_000);
+      assert.deepEqual(keys.published(), before);
+      assert.ok(await verifies(token, keys, Date.parse('2026-11-21T10:00:01Z')));
+      assert.ok(await verifies((await world.issue(keys)).token, keys, world.clock.now()));
+    }
+    assert.match(world.errors[0] ?? '', /keys.json is not there/);
+    assert.equal(world.recorded.length, 1);
+    await keys.close();
+  });
+
+  it('are made anew after a start that was killed before the first was listed', async () => {
+    const folder = world.ground.folder;
+    const killed = {
+      ...folder,
+      write: async (manifest: KeyManifest) => {
+        if (manifest.keys.length > 0) throw new Error('killed');
+        await folder.write(manifest);
+      },
+    };
+    await assert.rejects(world.open(killed), /killed/);
+    assert.equal(pems().length, 1);
+    const keys = await world.open();
+    assert.deepEqual(pems(), [`${keys.published()[0]?.kid}.pem`]);
     await keys.close();
   });
 
