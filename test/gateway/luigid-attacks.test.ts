@@ -154,6 +154,19 @@ describe('an attacker at the gateway of a luigid', function () {
     assert.deepEqual([typeof response.response, response.response.includes('<')], ['string', false]);
   });
 
+  it('hides nobody’s calls behind many of its own', async () => {
+    const loud = world.worker('sales', 'report');
+    const quiet = world.worker('sales', 'report');
+    const before = world.audited.length;
+    for (let i = 0; i < 600; i++) await world.call('get_task_status_message', { task_id: `n${i}.T_1` }, auth(loud));
+    await world.call('get_task_status_message', { task_id: 'web.T_1' }, auth(quiet));
+    const records = world.audited.slice(before).map(({ data }) => [data['worker'], data['reason'], data['namespace']]);
+    assert.deepEqual(records.at(-1), [quiet.id, 'namespace', 'web']);
+    const ofLoud = records.filter(([worker]) => worker === loud.id);
+    assert.deepEqual(ofLoud.at(-1), [loud.id, 'others', undefined]);
+    assert.ok(ofLoud.length < 100, `${ofLoud.length}`);
+  });
+
   async function batchOf(worker: { readonly id: string; readonly token: string }, role: string): Promise<string> {
     await world.call(
       'add_task_batcher',

@@ -8,6 +8,8 @@ export interface CallFacts {
   readonly type: AuditType;
   readonly subject?: string | undefined;
   readonly data: Readonly<Record<string, JsonValue | undefined>>;
+  /** Of these, who it was: nothing that a caller can choose. When one has too many kinds, this is what is on record of the others. */
+  readonly who?: Readonly<Record<string, JsonValue | undefined>> | undefined;
 }
 
 interface Counted {
@@ -16,8 +18,11 @@ interface Counted {
 }
 
 const MINUTE = 60_000;
-/** Kinds of a minute that have a record of their own; what is more is counted in one, so that nobody fills the disk. */
+/** Kinds of a minute that have a record of their own, so that nobody fills the disk; and of one caller, so that nobody hides another. */
 const MAX_KINDS = 500;
+const MAX_KINDS_OF_ONE = 50;
+/** With the records that tell no more than who it was. What comes on top is counted in one. */
+const MAX_RECORDS = 2 * MAX_KINDS;
 const LONGEST_TEXT = 256;
 
 /**
@@ -26,6 +31,7 @@ const LONGEST_TEXT = 256;
 export class CallRecorder {
   readonly #audit: Pick<AuditLog, 'append'>;
   readonly #kinds = new Map<string, Counted>();
+  readonly #kindsOf = new Map<string, number>();
   readonly #timer: NodeJS.Timeout;
 
   constructor(audit: Pick<AuditLog, 'append'>) {
@@ -62,6 +68,7 @@ export class CallRecorder {
   async flush(): Promise<void> {
     const counted = [...this.#kinds.values()].filter(({ more }) => more > 0);
     this.#kinds.clear();
+    this.#kindsOf.clear();
     for (const { facts, more } of counted) await this.#append(facts, more).catch(() => undefined);
   }
 
@@ -80,12 +87,26 @@ export class CallRecorder {
   }
 
   #keyOf(facts: CallFacts): [string, CallFacts] {
-    const key = JSON.stringify([facts.type, facts.subject, facts.data]);
-    if (this.#kinds.size < MAX_KINDS || this.#kinds.has(key)) return [key, facts];
-    const { reason, allowed } = facts.data;
-    const data = { reason: 'others', of: reason, allowed };
-    return [JSON.stringify([facts.type, data]), { type: facts.type, data }];
+    const key = keyOf(facts);
+    if (this.#kinds.has(key)) return [key, facts];
+    const who = JSON.stringify(facts.who ?? null);
+    const own = this.#kindsOf.get(who) ?? 0;
+    if (own >= MAX_KINDS_OF_ONE || this.#kinds.size >= MAX_KINDS) return this.#others(facts);
+    this.#kindsOf.set(who, own + 1);
+    return [key, facts];
   }
+
+  #others({ type, who, data: { reason, allowed } }: CallFacts): [string, CallFacts] {
+    const rest = { reason: 'others', of: reason, allowed };
+    const own = { type, data: { ...who, ...rest } };
+    const key = keyOf(own);
+    if (this.#kinds.has(key) || this.#kinds.size < MAX_RECORDS) return [key, own];
+    return [keyOf({ type, data: rest }), { type, data: rest }];
+  }
+}
+
+function keyOf({ type, subject, data }: CallFacts): string {
+  return JSON.stringify([type, subject, data]);
 }
 
 function shortened(data: CallFacts['data']): Record<string, JsonValue> {

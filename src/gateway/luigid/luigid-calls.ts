@@ -65,12 +65,14 @@ export class LuigidCalls {
   /** Records it; returns when the call may pass all the same. */
   async #denied({ reason, namespace, always }: Denial, { method, arguments: given }: LuigidCall, caller: LuigidCaller) {
     const passes = !always && reports(caller);
-    const data = { ...factsOf(caller), method: method.name, namespace, reason, allowed: passes };
+    const who = factsOf(caller);
+    const data = { ...who, method: method.name, namespace, reason, allowed: passes };
     const worker = caller.kind === 'anonymous' ? { worker: given['worker'] } : {};
     const facts: CallFacts = {
       type: 'dev.plumbline.luigid.refused',
       subject: subjectOf(caller),
       data: { ...data, ...worker },
+      who,
     };
     if (passes) return this.#with.recorder.recorded(facts);
     this.#with.recorder.noted(facts);

@@ -197,9 +197,11 @@ class LuigidFront implements Front {
       allowed: false,
       route: 'luigid',
     };
+    const { address, uid, route } = data;
     this.#recorder.noted({
       type: badCredential ? 'dev.plumbline.token.refused' : 'dev.plumbline.luigid.refused',
       data,
+      who: { address, uid, route },
     });
   }
 
