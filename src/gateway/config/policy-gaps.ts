@@ -2,28 +2,41 @@ import type { Policy } from '../policy/policy.ts';
 import type { Role } from '../policy/role.ts';
 import type { GatewayConfig } from './gateway-config.ts';
 
-type GapSettings = Pick<GatewayConfig, 'issuer' | 'luigid' | 'publicUrl' | 'listen' | 'transport'>;
+type GapSettings = Pick<GatewayConfig, 'isolation' | 'issuer' | 'luigid' | 'publicUrl' | 'listen' | 'transport'>;
 
 /** What a policy gives its roles and this gateway does not have: sentences for whoever sets it up. Their runs do not get far. */
 export function policyGaps(config: GapSettings, { roles }: Pick<Policy, 'roles'>): readonly string[] {
-  const { issuer, luigid } = config;
+  const { isolation, issuer, luigid } = config;
   const isProxied = luigid?.proxied === true;
-  const gapsOf = ({ name, taskIdentities, stockLuigi, namespaces, scheduler }: Role): readonly (string | false)[] => [
-    issuer === undefined &&
-      taskIdentities !== undefined &&
-      `role '${name}' has taskIdentities, and the configuration no issuer: its runs are not started`,
-    !isProxied &&
-      stockLuigi &&
-      `role '${name}' has stockLuigi, and the configuration no luigid behind the gateway: no such worker is registered`,
-    isProxied &&
-      stockLuigi &&
-      !isAddressKnown(config) &&
-      `role '${name}' has stockLuigi, and the configuration no publicUrl: such a worker cannot be told where luigid is`,
-    isProxied &&
-      scheduler === undefined &&
-      namespaces.length === 0 &&
-      `role '${name}' works at the luigid behind the gateway and has no namespaces: its workers can do nothing there`,
-  ];
+  const gapsOf = (role: Role): readonly (string | false)[] => {
+    const { name, unixUser, taskIdentities, stockLuigi, namespaces, scheduler } = role;
+    // A role of stock workers may have no runs here at all.
+    const isRun = !stockLuigi;
+    return [
+      isRun &&
+        isolation === 'users' &&
+        unixUser === undefined &&
+        `role '${name}' has no unixUser, and the configuration says isolation: users: its runs are not started`,
+      isRun &&
+        isolation === 'none' &&
+        unixUser !== undefined &&
+        `role '${name}' has a unixUser, and the configuration says isolation: none: its runs are not started`,
+      issuer === undefined &&
+        taskIdentities !== undefined &&
+        `role '${name}' has taskIdentities, and the configuration no issuer: its runs are not started`,
+      !isProxied &&
+        stockLuigi &&
+        `role '${name}' has stockLuigi, and the configuration no luigid behind the gateway: no such worker is registered`,
+      isProxied &&
+        stockLuigi &&
+        !isAddressKnown(config) &&
+        `role '${name}' has stockLuigi, and the configuration no publicUrl: such a worker cannot be told where luigid is`,
+      isProxied &&
+        scheduler === undefined &&
+        namespaces.length === 0 &&
+        `role '${name}' works at the luigid behind the gateway and has no namespaces: its workers can do nothing there`,
+    ];
+  };
   return [...roles.values()].flatMap(gapsOf).filter((gap) => gap !== false);
 }
 

@@ -6,13 +6,37 @@ import type { FieldPath, FileProblem, YamlSource } from './yaml-source.ts';
  * unknown key is reported at the key, a missing one at the map that lacks it. Never a value of the document.
  */
 export function schemaProblems(source: YamlSource, errors: readonly ErrorObject[]): FileProblem[] {
-  const told = errors.filter(({ keyword }) => !SUMMARIES.has(keyword));
+  const told = errors.filter((error) => !SUMMARIES.has(error.keyword) && !isOfAnotherKind(error, errors));
   const problems = (told.length > 0 ? told : errors).map((error) => problem(source, error));
   return problems.filter((one, i) => problems.findIndex((other) => same(one, other)) === i);
 }
 
 /** They only say that one of their branches failed, which is told beside them. */
 const SUMMARIES = new Set(['if', 'anyOf', 'oneOf', 'allOf', 'not']);
+
+/**
+ * Of a choice between maps by their `kind`: what a map lacks to be one of another kind. A map whose own kind is none, or is
+ * missing, is told that and nothing else.
+ */
+function isOfAnotherKind(error: ErrorObject, errors: readonly ErrorObject[]): boolean {
+  const branch = branchOf(error);
+  if (branch === undefined) return false;
+  const refuses = (one: string) => errors.some((other) => branchOf(other) === one && isAboutKind(other));
+  if (!refuses(branch)) return false;
+  const choice = branch.replace(/\d+$/, '');
+  const isOne = errors.map(branchOf).some((other) => other?.replace(/\d+$/, '') === choice && !refuses(other));
+  return isOne || !isAboutKind(error);
+}
+
+function branchOf({ schemaPath }: ErrorObject): string | undefined {
+  return /^.*\/(?:any|one)Of\/\d+(?=\/)/.exec(schemaPath)?.[0];
+}
+
+function isAboutKind({ schemaPath, keyword, params }: ErrorObject): boolean {
+  return (
+    schemaPath.endsWith('/properties/kind/const') || (keyword === 'required' && params['missingProperty'] === 'kind')
+  );
+}
 
 function problem(source: YamlSource, error: ErrorObject): FileProblem {
   const path = pathOf(source, error.instancePath);

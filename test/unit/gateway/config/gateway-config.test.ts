@@ -92,6 +92,19 @@ describe('gateway.yaml', () => {
       assert.ok(fieldsOf(changes).includes(field), fieldsOf(changes).join()));
   }
 
+  it('tells of keys of a kind what is wrong with that kind', () => {
+    const url = 'https://tokens.example.com';
+    const told = (keys: object) => [...new Set(fieldsOf({ issuer: { url, keys } }))].sort();
+    assert.deepEqual(told({ kind: 'files', rotateEvery: 30 }), ['issuer.keys.rotateEvery']);
+    assert.deepEqual(told({ kind: 'azure-key-vault', vault: 'v', rotateEvery: '1d' }), [
+      'issuer.keys.key',
+      'issuer.keys.rotateEvery',
+    ]);
+    assert.deepEqual(told({ kind: 'paper', rotateEvery: 30 }), ['issuer.keys.kind']);
+    assert.deepEqual(told({ rotateEvery: '30d' }), ['issuer.keys.kind']);
+    assert.deepEqual(told({ kind: 'files', rotateEvery: '30d' }), []);
+  });
+
   it('keeps the password of a proxy secret', () => {
     const network = {
       proxy: { url: 'http://proxy:3128', username: 'u', passwordFile: 'p', bypass: ['.corp.example', 'a.b'] },

@@ -3,8 +3,12 @@ import type { GatewayConfig } from '#gateway/config/gateway-config.ts';
 import { policyGaps } from '#gateway/config/policy-gaps.ts';
 import { FakePolicy, roleOf } from '../../../support/gateway/runs-fixture.ts';
 
-type Settings = Partial<Pick<GatewayConfig, 'issuer' | 'luigid' | 'publicUrl' | 'listen' | 'transport'>>;
-const LISTENER = { listen: { host: '127.0.0.1', port: 8443 }, transport: { kind: 'plain' } } as const;
+type Settings = Partial<Pick<GatewayConfig, 'isolation' | 'issuer' | 'luigid' | 'publicUrl' | 'listen' | 'transport'>>;
+const LISTENER = {
+  isolation: 'none',
+  listen: { host: '127.0.0.1', port: 8443 },
+  transport: { kind: 'plain' },
+} as const;
 const upstream = { kind: 'url', url: 'http://127.0.0.1:8082' } as const;
 const ISSUER: Settings['issuer'] = {
   url: 'https://issuer.example.com',
@@ -54,5 +58,22 @@ describe('what a policy needs and a configuration does not have', () => {
     assert.deepEqual(gaps({ ...settings, listen: free }), unknown);
     assert.deepEqual(gaps({ ...settings, transport: tls, publicUrl }), known);
     assert.deepEqual(gaps({ ...settings, listen: free, publicUrl }), known);
+  });
+
+  it('is a Unix user with one kind of isolation, and none with the other', () => {
+    const isolated = new FakePolicy(
+      roleOf('own', { unixUser: 'plumbline-own' }),
+      roleOf('open'),
+      roleOf('cron', { stockLuigi: true, namespaces: ['ops'] }),
+    );
+    const luigid = { upstream, proxied: true };
+    const told = (isolation: 'users' | 'none') =>
+      policyGaps({ ...LISTENER, isolation, luigid }, isolated).filter((gap) => gap.includes('isolation'));
+    assert.deepEqual(told('users'), [
+      "role 'open' has no unixUser, and the configuration says isolation: users: its runs are not started",
+    ]);
+    assert.deepEqual(told('none'), [
+      "role 'own' has a unixUser, and the configuration says isolation: none: its runs are not started",
+    ]);
   });
 });
