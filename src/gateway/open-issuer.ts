@@ -13,7 +13,7 @@ export async function openIssuer(ground: GatewayGround): Promise<TokenIssuer | u
     publicUrl: config.publicUrl,
     stateDirectory: config.stateDirectory,
     clock,
-    log: log.child({ room: 'issuer' }),
+    log,
     audited: async (keyId, result) => {
       await audit.append({ type: 'dev.plumbline.issuer.key', subject: keyId, data: { keyId, result } });
     },

@@ -14,7 +14,7 @@ export function openPeople(
     http,
     audit,
     clock,
-    log: log.child({ room: 'sign-in' }),
+    log,
     policy: () => policyFile.policy,
     publicUrl: config.publicUrl,
   });
