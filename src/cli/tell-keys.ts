@@ -18,6 +18,10 @@ export function tellKeys(list: KeyList, times: KeyTimes, given: Arguments, termi
     terminal.out(JSON.stringify({ ok: true, keys }));
     return;
   }
+  if (list.keys.length === 0) {
+    terminal.out('There is no key yet: the gateway makes the first one at its start.');
+    return;
+  }
   const rows = list.keys.map((key) => [key.kid, key.state, becomes(key, times, list.now)]);
   for (const line of table(['KEY', 'STATE', 'WHAT COMES'], rows)) terminal.out(line);
 }

@@ -41,7 +41,11 @@ async function write(path: string, { text }: IssuerDocument): Promise<string> {
 }
 
 function withoutKeys(url: string): PlumblineError {
-  return new PlumblineError('ERR_ISSUER_UNAVAILABLE', `Cannot export the issuer ${url}: it has no keys yet`, {
-    remedy: 'Start the gateway once: it makes the first key.',
-  });
+  return new PlumblineError(
+    'ERR_ISSUER_UNAVAILABLE',
+    `Cannot export the issuer ${url}: none of its keys is in force yet`,
+    {
+      remedy: 'Start the gateway once: it makes the first key, unless there is one, and puts it on record.',
+    },
+  );
 }

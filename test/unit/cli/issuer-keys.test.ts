@@ -48,7 +48,8 @@ describe('plumbline issuer', () => {
   };
 
   it('says of each key what it is and what comes', async () => {
-    assert.equal((await run('keys')).out, 'KEY  STATE  WHAT COMES');
+    assert.match((await run('keys')).out, /^There is no key yet: the gateway makes the first one at its start\.$/);
+    assert.deepEqual(JSON.parse((await run('keys --json')).out), { ok: true, keys: [] });
     const [first] = await takenUp(30 * DAY);
     assert.match(
       (await run('keys')).out,
@@ -79,6 +80,11 @@ describe('plumbline issuer', () => {
   it('names the documents that it exports, and needs keys for it', async () => {
     const without = await run(`export ${folder}/site`);
     assert.deepEqual([without.status, without.error.split(':')[0]], [1, 'ERR_ISSUER_UNAVAILABLE']);
+    await run('prepare');
+    assert.match(
+      (await run(`export ${folder}/site`)).error,
+      /none of its keys is in force yet\. Start the gateway once/,
+    );
     await takenUp(0);
     const { out } = await run(`export ${folder}/site`);
     assert.deepEqual(out.split('\n'), [
