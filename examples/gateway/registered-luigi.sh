@@ -24,7 +24,7 @@ fi
 # call TOKEN-FILE CURL-ARGUMENTS…: no token is ever an argument of a process.
 call() {
   local token
-  token=$(<"$1")
+  token=$(<"$1") || return
   shift
   curl --silent --show-error --fail-with-body --retry 5 --retry-connrefused --max-time 60 \
     --header @<(printf 'Authorization: Bearer %s\n' "$token") "$@"
@@ -52,8 +52,11 @@ print(answer["schedulerUrl"], answer["workerId"], sep="\n")
 export PLUMBLINE_SCHEDULER_URL PLUMBLINE_WORKER_ID
 
 end() {
-  call "${PLUMBLINE_END_TOKEN_FILE:-$PLUMBLINE_TOKEN_FILE}" --request DELETE "$PLUMBLINE_GATEWAY/v1/luigid/workers/$PLUMBLINE_WORKER_ID" >/dev/null ||
-    echo "The registration of $PLUMBLINE_WORKER_ID could not be ended; it ends by itself." >&2
+  call "${PLUMBLINE_END_TOKEN_FILE:-$PLUMBLINE_TOKEN_FILE}" --request DELETE "$PLUMBLINE_GATEWAY/v1/luigid/workers/$PLUMBLINE_WORKER_ID" >/dev/null || {
+    echo "The registration of $PLUMBLINE_WORKER_ID could not be ended: it ends by itself when its time is over." >&2
+    [[ -n ${PLUMBLINE_END_TOKEN_FILE:-} ]] ||
+      echo 'Where a token is good for one request, name a second one in PLUMBLINE_END_TOKEN_FILE.' >&2
+  }
 }
 trap end EXIT
 

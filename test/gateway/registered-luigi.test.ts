@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { ROOT } from '../../scripts/repository.ts';
 import { startLuigidOnSocket } from '../../scripts/start-luigid.ts';
@@ -75,6 +75,21 @@ describe('examples/gateway/registered-luigi.sh', function () {
     assert.match(output(), /did not register this worker: .*run-denied/);
     assert.equal(existsSync(join(gateway.out, 'ran')), false);
     assert.equal(output().includes(readFileSync(tokenFile, 'utf8').trim()), false);
+  });
+
+  it('asks for nothing without a token that it can read', async () => {
+    const before = gateway.audit().length;
+    rmSync(tokenFile);
+    try {
+      const { ended, output } = start(command('touch', 'ran'));
+      assert.notEqual(await ended, 0);
+      assert.match(output(), /token: No such file or directory/);
+      assert.doesNotMatch(output(), /token-missing/);
+      assert.equal(existsSync(join(gateway.out, 'ran')), false);
+      assert.equal(gateway.audit().length, before);
+    } finally {
+      writeFileSync(tokenFile, `${gateway.token()}\n`, { mode: 0o600 });
+    }
   });
 
   it('has neither token nor password in the arguments of any process', async () => {
