@@ -31,7 +31,7 @@ export function isolationHere(python: string, folder: string): Isolation {
   if (unable !== undefined) return isolationOf(undefined, unable);
   const users = CANDIDATES.flatMap((name) => unixUser(name) ?? []);
   const able = users.find((user) => canWork(user, python, folder));
-  const why = `of the users ${CANDIDATES.join(' and ')} none is here that can start ${python} and write below ${folder}`;
+  const why = `there is no user ${CANDIDATES.join(' or ')} that can start ${python}, read ${ROOT} and write below ${folder}`;
   return isolationOf(able, why);
 }
 
