@@ -6,7 +6,7 @@ import { publicParameters } from './public-parameters.ts';
 import type { Arguments } from './strict-arguments.ts';
 import { visibleResources, visibleWorkers } from './visible-workers.ts';
 
-type Filter = (answer: JsonValue, view: AnswerView, given: Arguments) => JsonValue;
+type Filter = (answer: JsonValue, view: AnswerView) => JsonValue;
 
 /** Longest lists that people get; luigid's own limit is higher than a browser can show. */
 export const MAX_TASKS = 10_000;
@@ -35,22 +35,26 @@ const FILTERS: Readonly<Record<string, Filter>> = {
 };
 
 /** @throws {Problem} `luigid-unavailable` when it is no answer of this method */
-export function filterAnswer(method: string, answer: JsonValue, view: AnswerView, given: Arguments): JsonValue {
-  return FILTERS[method]?.(answer, view, given) ?? answer;
+export function filterAnswer(method: string, answer: JsonValue, view: AnswerView): JsonValue {
+  return FILTERS[method]?.(answer, view) ?? answer;
 }
 
 function tasks(answer: JsonValue, view: AnswerView): JsonValue {
   return tasksOf(answer, view);
 }
 
-function taskList(answer: JsonValue, view: AnswerView, given: Arguments): JsonValue {
+function taskList(answer: JsonValue, view: AnswerView): JsonValue {
   const found = objectOf(answer);
   // Too many: of how many of them are of these namespaces luigid says nothing, which its pages show as unknown.
   if (typeof found['num_tasks'] === 'number') return view.namespaces === 'all' ? found : { num_tasks: -1 };
-  const own = tasksOf(found, view);
+  return tasksOf(found, view);
+}
+
+/** Whether somebody wants to know how many tasks there are rather than which; it changes nothing in what is made of an answer. */
+export function wantsCount(method: string, given: Arguments, count: number): boolean {
+  if (method !== 'task_list' || given['limit'] === false) return false;
   const most = typeof given['max_shown_tasks'] === 'number' ? given['max_shown_tasks'] : MAX_TASKS;
-  const count = Object.keys(own).length;
-  return given['limit'] !== false && count > Math.max(1, most) ? { num_tasks: count } : own;
+  return count > Math.max(1, most);
 }
 
 /** What luigid tells of a failure is for whoever may see the task; what Luigi hides is not. */

@@ -6,10 +6,10 @@ import type { AnswerView } from './answer-view.ts';
 import { type CallRules, type Denial, denialOf, holderOf, ownerOf } from './authorize-call.ts';
 import type { CallFacts, CallRecorder } from './call-recorder.ts';
 import { canonicalRead } from './canonical-read.ts';
-import { filterAnswer } from './filter-answer.ts';
+import { filterAnswer, wantsCount } from './filter-answer.ts';
 import type { LuigidCall } from './luigid-call.ts';
 import { type LuigidCaller, nameOfCaller } from './luigid-caller.ts';
-import { LuigidReaders } from './luigid-readers.ts';
+import { type EncodedView, LuigidReaders } from './luigid-readers.ts';
 import type { LuigidUpstream } from './luigid-upstream.ts';
 import { workerAnswer } from './worker-answer.ts';
 import { WorkerNames } from './worker-names.ts';
@@ -114,13 +114,14 @@ export class LuigidCalls {
     const { upstream, readers } = this.#with;
     const view = this.#viewOf(call, caller);
     if (caller.kind === 'person') await this.#recordRead(caller, requestId);
-    const shown = (answer: JsonValue) => filterAnswer(call.method.name, answer, view, call.arguments);
+    const { method, arguments: given } = call;
+    const shown = (answer: JsonValue) => filterAnswer(method.name, answer, view);
     // A worker waits for the answer of its own task, and luigid gives those at once.
-    if (caller.kind === 'worker' && !call.method.costly) return encoded(shown(await upstream.call(call)));
+    if (caller.kind === 'worker' && !method.costly) return encoded(shown(await upstream.call(call)));
     const reading = await readers.read(canonicalRead(call), nameOfCaller(caller));
-    const { limit = true, max_shown_tasks: most = null } = call.arguments;
-    const who = JSON.stringify([view.namespaces, view.forPages, view.hiddenParameters, limit, most]);
-    const body = LuigidReaders.view(reading, who, () => Buffer.from(encoded(shown(reading.answer)).body));
+    const who = JSON.stringify([view.namespaces, view.forPages, view.hiddenParameters]);
+    const { body: all, count } = LuigidReaders.view(reading, who, () => encodedView(shown(reading.answer)));
+    const body = wantsCount(method.name, given, count) ? encoded({ num_tasks: count }).body : all;
     return { body, age: Math.floor(readers.ageOf(reading)) };
   }
 
@@ -155,7 +156,7 @@ export class LuigidCalls {
   async #change(call: LuigidCall, caller: LuigidCaller, requestId: string): Promise<CallAnswer> {
     const { upstream, readers, recorder } = this.#with;
     const view = this.#viewOf(call, caller);
-    const shown = (answer: JsonValue) => encoded(filterAnswer(call.method.name, answer, view, call.arguments));
+    const shown = (answer: JsonValue) => encoded(filterAnswer(call.method.name, answer, view));
     if (call.method.name === 'get_scheduler_message_response') return shown(await upstream.call(call));
     const { task_id: taskId, task, worker, resource } = call.arguments;
     const what = { method: call.method.name, taskId: taskId ?? task, worker, resource };
@@ -210,4 +211,9 @@ function factsOf(caller: LuigidCaller): Record<string, JsonValue | undefined> {
 
 function encoded(answer: JsonValue): CallAnswer {
   return { body: answer === null ? NOTHING : `{"response": ${JSON.stringify(answer)}}` };
+}
+
+function encodedView(answer: JsonValue): EncodedView {
+  const count = typeof answer === 'object' && answer !== null ? Object.keys(answer).length : 0;
+  return { body: Buffer.from(encoded(answer).body), count };
 }

@@ -3,6 +3,12 @@ import { Problem } from '../app/problem.ts';
 import { encodeCall, type LuigidCall } from './luigid-call.ts';
 import type { LuigidUpstream } from './luigid-upstream.ts';
 
+/** An answer as it is sent, and how many things it lists. */
+export interface EncodedView {
+  readonly body: Buffer;
+  readonly count: number;
+}
+
 /** What luigid said, and what was made of it for those who may see a part. */
 export interface Reading {
   readonly answer: JsonValue;
@@ -11,7 +17,7 @@ export interface Reading {
   /** Milliseconds of a clock that only goes forward. */
   readonly at: number;
   /** Encoded answers by who may see what; filled by whoever asks. */
-  readonly views: Map<string, Buffer>;
+  readonly views: Map<string, EncodedView>;
 }
 
 export interface ReadersOptions {
@@ -95,7 +101,7 @@ export class LuigidReaders {
   }
 
   /** An encoded answer for those who see the same; it is made once. */
-  static view({ views }: Reading, who: string, make: () => Buffer): Buffer {
+  static view({ views }: Reading, who: string, make: () => EncodedView): EncodedView {
     const known = views.get(who);
     if (known !== undefined) return known;
     const made = make();

@@ -59,12 +59,12 @@ describe('an answer of luigid', () => {
             ],
           ],
         ] as const) {
-          const shown = filterAnswer(method, answer as JsonValue, VIEW, {});
+          const shown = filterAnswer(method, answer as JsonValue, VIEW);
           assert.deepEqual(idsIn(shown).filter(isForeign), [], method);
           assert.doesNotMatch(JSON.stringify(shown), /javascript:|"num_used":9|"num_pending"/, method);
         }
         const own = Object.keys(found).filter((one) => !isForeign(one));
-        assert.deepEqual(Object.keys(filterAnswer('task_list', given, VIEW, {}) as object).sort(), own.sort());
+        assert.deepEqual(Object.keys(filterAnswer('task_list', given, VIEW) as object).sort(), own.sort());
       }),
     );
   });
@@ -73,7 +73,7 @@ describe('an answer of luigid', () => {
     fc.assert(
       fc.property(tasks, (found) => {
         const given = JSON.parse(JSON.stringify(found));
-        const shown = filterAnswer('graph', given, { ...VIEW, namespaces: 'all' }, {});
+        const shown = filterAnswer('graph', given, { ...VIEW, namespaces: 'all' });
         assert.deepEqual(shown, JSON.parse(JSON.stringify(given).replaceAll('"javascript:x"', 'null')));
       }),
     );
@@ -88,7 +88,7 @@ describe('an answer of luigid', () => {
       ['fetch_error', 'x'],
       ['graph', null],
     ] as const)
-      assert.throws(() => filterAnswer(method, answer as JsonValue, VIEW, {}), { code: 'luigid-unavailable' }, method);
+      assert.throws(() => filterAnswer(method, answer as JsonValue, VIEW), { code: 'luigid-unavailable' }, method);
     for (const [method, answer] of [
       ['get_work', null],
       ['get_work', { running_tasks: 1 }],
