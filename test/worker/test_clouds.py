@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl
 
 import pytest
 from conftest import REPOSITORY
-from gateway_stand_in import AWS, AZURE, GOOGLE, WORKER
+from gateway_stand_in import AWS, AZURE, GOOGLE, VAULT, WORKER
 
 from plumbline_luigi.cloud_variables import AMBIENT
 
@@ -78,6 +78,42 @@ def test_boto3_google_auth_and_azure_identity_find_the_tasks_identity(run_known,
     assert azure["client_assertion_type"] == "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
     assert not [token for token in gateway.tokens if token in ended.out + ended.err]
     assert not (folder / "identity").exists()
+
+
+MACHINE = """
+import json, socket, luigi
+
+class Asks(luigi.Task):
+    def output(self): return luigi.LocalTarget('asked')
+    def run(self):
+        asked = []
+        def connect(_, address):
+            asked.append(str(address[0]))
+            raise ConnectionRefusedError
+        socket.socket.connect = connect
+        import azure.identity, boto3, google.auth
+        for ask in (
+            lambda: azure.identity.DefaultAzureCredential().get_token('https://vault.azure.net/.default'),
+            lambda: azure.identity.ManagedIdentityCredential().get_token('https://vault.azure.net/.default'),
+            lambda: boto3.Session().get_credentials().access_key,
+            google.auth.default,
+        ):
+            try:
+                asked.append('got ' + str(ask()))
+            except Exception:
+                pass
+        with self.output().open('w') as file: json.dump(asked, file)
+"""
+
+
+@pytest.mark.parametrize("families", [{}, {"Asks": ("uses", [VAULT])}], ids=["nobody", "of no cloud"])
+def test_whoever_has_no_identity_in_a_cloud_is_not_the_machine_there(run_known, folder, gateway, families):
+    gateway.identities = families
+    (folder / "machine.py").write_text(MACHINE)
+    ended = run_known("machine", "Asks", python=str(CLOUDS), env={"HOME": str(folder)})
+    assert ended.status == 0, ended.describe()
+    asked = json.loads((folder / "asked").read_text())
+    assert set(asked) <= {"127.0.0.1"}, asked
 
 
 # Variables in the same source files that say nothing of who one is.

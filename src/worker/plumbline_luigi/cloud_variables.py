@@ -23,6 +23,16 @@ AMBIENT = (
     *("CLOUDSDK_AUTH_ACCESS_TOKEN_FILE", "CLOUDSDK_AUTH_CREDENTIAL_FILE_OVERRIDE"),
 )
 _AMBIENT = frozenset(AMBIENT)
+# Without one of their own these libraries ask the machine who it is, and would be its managed identity. On this port nobody but root
+# can listen.
+_NOWHERE = "127.0.0.1:1"
+NOT_THE_MACHINE = {
+    "AZURE_POD_IDENTITY_AUTHORITY_HOST": f"http://{_NOWHERE}",
+    "AWS_EC2_METADATA_DISABLED": "true",
+    "GCE_METADATA_HOST": _NOWHERE,
+    "GCE_METADATA_IP": _NOWHERE,
+    "NO_GCE_CHECK": "true",
+}
 _LONGEST_SESSION = 64
 _NOT_OF_SESSIONS = re.compile(r"[^A-Za-z0-9+=,.@-]")
 
@@ -31,6 +41,7 @@ def replace_identity(variables: dict[str, str]) -> None:
     """Gives this process these variables, and takes away whoever else it was."""
     for name in _AMBIENT.intersection(os.environ):
         del os.environ[name]
+    os.environ.update(NOT_THE_MACHINE)
     os.environ.update(variables)
 
 
