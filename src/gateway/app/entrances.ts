@@ -16,8 +16,8 @@ export interface Entrances {
 
 const TOKEN_PATH = '/v1/token';
 const LUIGID_CALLS = '/luigid/api/';
-/** Exchanges, and calls of luigid, that are worked on at once for one user. It keeps a processor busy, and leaves room for others. */
-const AT_ONCE = 16;
+/** Exchanges, and calls of luigid, of one user. They keep a processor busy, and leave room for others. */
+const TURNS = { atOnce: 16, inTurn: 4 };
 
 export function entrances(api: RequestListener, front: Front | undefined): Entrances {
   const users = new WeakMap<IncomingMessage, number>();
@@ -28,8 +28,8 @@ export function entrances(api: RequestListener, front: Front | undefined): Entra
     },
     socketOf(uid) {
       // A luigid that hangs keeps no exchange waiting.
-      const exchange = inTurns(api, AT_ONCE);
-      const call = inTurns((request, response) => front?.handle(request, response, { uid }), AT_ONCE);
+      const exchange = inTurns(api, TURNS);
+      const call = inTurns((request, response) => front?.handle(request, response, { uid }), TURNS);
       return (request, response) => {
         const { url = '' } = request;
         users.set(request, uid);

@@ -17,7 +17,7 @@ describe('requests in turns', () => {
     folder = mkdtempSync(join(tmpdir(), 'turns-'));
     path = join(folder, 's');
     begun = [];
-    server = createServer(inTurns(({ url = '' }, response) => begun.push({ url, response }), 2));
+    server = createServer(inTurns(({ url = '' }, response) => begun.push({ url, response }), { atOnce: 2, inTurn: 2 }));
     server.listen({ path });
     await once(server, 'listening');
   });
@@ -91,6 +91,29 @@ describe('requests in turns', () => {
     await untilBegun(before + 1);
     begun.at(-1)?.response.end('x');
     assert.equal((await answer).text, 'x');
+  });
+
+  it('of one turn are few, also when they are answered at once', async () => {
+    const order: string[] = [];
+    const turns = inTurns(
+      ({ url = '' }, response) => {
+        order.push(url);
+        response.end();
+      },
+      { atOnce: 100, inTurn: 2 },
+    );
+    server.removeAllListeners('request');
+    server.on('request', turns);
+    const answers = Array.from({ length: 20 }, () => bySocket(path, '/'));
+    const seen: number[] = [];
+    const look = () => {
+      seen.push(order.length);
+      if (order.length < 20) setImmediate(look);
+    };
+    look();
+    await Promise.all(answers);
+    const most = Math.max(...seen.map((count, at) => count - (seen[at - 1] ?? 0)));
+    assert.ok(most <= 4, `${most} between two looks of others`);
   });
 
   it('follow each other on one connection', async () => {
