@@ -274,6 +274,25 @@ def test_a_renewal_that_is_refused_ends_the_run(start, known, folder, gateway):
     assert len(gateway.calls) == 3 and not ended.of("end")
 
 
+def test_a_renewal_that_a_report_refuses_takes_the_token_and_lets_the_task_run(start, known, folder, gateway):
+    gateway.identities, gateway.renew_after = {"Slow": ("slow", [AZURE])}, 0.2
+
+    def decide(call):
+        if call["number"] == 2:
+            raise Refusal(mode="report")
+
+    gateway.decide = decide
+    started = start("identities", "Slow", **known)
+    started.wait_for("reported")
+    assert not list((folder / "identity").rglob("*.token"))
+    time.sleep(0.5)
+    (folder / "go").touch()
+    ended = started.end()
+    assert ended.status == 0 and ended.exit["rejected"] is False and not ended.of("rejected"), ended.describe()
+    assert ended.one("reported")["reason"] == "family" and len(gateway.calls) == 3
+    assert json.loads((folder / "out" / "Slow-0.json").read_text())["files"] == {}
+
+
 def test_files_that_cannot_be_written_end_the_run(run_known, folder, gateway):
     gateway.identities = {"sales.Load": ("load", [AZURE])}
     (folder / "full.py").write_text(

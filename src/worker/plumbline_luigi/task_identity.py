@@ -84,6 +84,9 @@ class TaskIdentity:
     def _go_without(self, rejection: Rejection) -> None:
         """A report lets the task run. It gets no identity of anybody's instead, neither the machine's nor the worker's."""
         replace_identity({})
+        self._tell_reported(rejection)
+
+    def _tell_reported(self, rejection: Rejection) -> None:
         why = {"reason": rejection.reason, "message": str(rejection), "status": rejection.status}
         self._events.emit("reported", task=self._task_id, family=self._family, **why)
 
@@ -112,7 +115,11 @@ class TaskIdentity:
             if self._over.is_set():
                 return
             self._files.remove()
-        self._gate.reject(rejection, self._task_id, self._family)
+        if rejection.reported:
+            # Its variables stay, because other threads may be reading them. They name files that are gone.
+            self._tell_reported(rejection)
+        else:
+            self._gate.reject(rejection, self._task_id, self._family)
 
 
 class _Over(Exception):
