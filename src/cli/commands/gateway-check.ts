@@ -37,8 +37,12 @@ type ConfigVerdict =
 
 async function judgeConfig(file: string): Promise<ConfigVerdict> {
   const { loadGatewayConfig } = await import('#gateway/config/load-gateway-config.ts');
+  const { clientSecret } = await import('#gateway/sign-in/client-secret.ts');
   try {
-    return { settings: loadGatewayConfig(file), problems: [] };
+    const settings = loadGatewayConfig(file);
+    const { clientSecretFile } = settings.signIn ?? {};
+    if (clientSecretFile !== undefined) clientSecret(clientSecretFile);
+    return { settings, problems: [] };
   } catch (error) {
     if (!(error instanceof PlumblineError && error.code === 'ERR_CONFIG_INVALID')) throw error;
     const { problems = [error.message] } = error.details as { problems?: readonly unknown[] };

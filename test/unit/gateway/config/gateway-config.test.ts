@@ -63,6 +63,8 @@ describe('gateway.yaml', () => {
     [{ luigid: 'http://u:p@127.0.0.1:8082' }, 'luigid'],
     [{ signIn: { issuer: 'http://login.example.com', clientId: 'a' } }, 'signIn.issuer'],
     [{ signIn: { issuer: 'https://login.example.com', clientId: 'a', scopes: ['email'] } }, 'signIn.scopes'],
+    [{ signIn: { issuer: 'https://login.microsoftonline.com/common/v2.0', clientId: 'a' } }, 'signIn.issuer'],
+    [{ signIn: { issuer: 'https://login.microsoftonline.us/Organizations/v2.0', clientId: 'a' } }, 'signIn.issuer'],
     [
       {
         signIn: { issuer: 'https://login.example.com', clientId: 'a' },
