@@ -167,6 +167,36 @@ describe('an attacker at the gateway of a luigid', function () {
     assert.ok(ofLoud.length < 100, `${ofLoud.length}`);
   });
 
+  it('that makes luigid slow stands in a line of its own', async () => {
+    const slow = world.worker('sales');
+    const other = world.worker('web');
+    const task = { task_id: 'sales.Wide_1', family: 'sales.Wide', worker: slow.id };
+    const deps = Array.from({ length: 10_000 }, (_, i) => `sales.D_${i}`);
+    assert.equal((await world.call('add_task', { ...task, deps }, auth(slow))).status, 200);
+    // luigid looks at each requirement again, however small the call is.
+    let answered = 0;
+    const calls = Array.from({ length: 60 }, () =>
+      world.call('add_task', task, auth(slow)).then(({ status }) => {
+        answered += 1;
+        return status;
+      }),
+    );
+    while (answered === 0) await new Promise((resolve) => setTimeout(resolve, 10));
+    assert.equal((await world.call('ping', { worker: other.id }, auth(other))).status, 200);
+    assert.ok(answered <= 30, `${answered} of them came first`);
+    assert.deepEqual([...new Set(await Promise.all(calls))], [200]);
+  });
+
+  it('that sends more than luigid takes keeps only its own calls waiting, and not too many', async () => {
+    const loud = world.worker('sales');
+    const other = world.worker('web');
+    const task = { task_id: 'sales.Loud_1', family: 'sales.Loud', worker: loud.id, expl: 'x'.repeat(1_500_000) };
+    const large = Array.from({ length: 40 }, () => world.call('add_task', task, auth(loud)));
+    assert.equal((await world.call('ping', { worker: other.id }, auth(other))).status, 200);
+    const statuses = (await Promise.all(large)).map(({ status }) => status);
+    assert.deepEqual([...new Set(statuses)].sort(), [200, 503]);
+  });
+
   async function batchOf(worker: { readonly id: string; readonly token: string }, role: string): Promise<string> {
     await world.call(
       'add_task_batcher',

@@ -31,6 +31,12 @@ export type LuigidCaller =
       readonly binding: string;
     };
 
+/** In whose line it stands: workers of a role, and all who bring nothing, wait for each other and not for others. */
+export function lineOfCaller(caller: LuigidCaller): string {
+  if (caller.kind === 'worker') return `role ${caller.worker.role}`;
+  return caller.kind === 'person' ? caller.id : 'anonymous';
+}
+
 /** Whose share it is, of what is read of luigid and of what is held in memory. */
 export function nameOfCaller(caller: LuigidCaller): string {
   if (caller.kind === 'worker') return caller.worker.id;

@@ -18,18 +18,19 @@ import type { Workers } from '../workers/worker.ts';
 import { AttemptsPerAddress } from './attempts-per-address.ts';
 import { batchSeal } from './batch-seal.ts';
 import { CallRecorder } from './call-recorder.ts';
+import { CallTurns } from './call-turns.ts';
 import { clientAddress } from './client-address.ts';
 import { checkCookieRequest } from './cookie-request.ts';
 import { answerCall, answerFirstPage, answerPage, answerProblem, answerSignIn } from './front-answers.ts';
 import { type CallerSources, identifyCaller, type Unidentified } from './identify-caller.ts';
 import { readCall } from './luigid-call.ts';
-import { type LuigidCaller, nameOfCaller } from './luigid-caller.ts';
+import { type LuigidCaller, lineOfCaller, nameOfCaller } from './luigid-caller.ts';
 import { LuigidCalls } from './luigid-calls.ts';
 import { LUIGID_METHODS, type LuigidMethod } from './luigid-methods.ts';
 import { type LuigidPages, luigidPages, pagePath } from './luigid-pages.ts';
 import { LuigidReaders } from './luigid-readers.ts';
 import { type LuigidUpstream, luigidUpstream } from './luigid-upstream.ts';
-import { RequestForms } from './request-form.ts';
+import { type HeldForm, RequestForms } from './request-form.ts';
 
 /** What the front writes for the operator; nothing of a call but its method. */
 export interface FrontLog {
@@ -90,6 +91,7 @@ class LuigidFront implements Front {
   readonly #calls: LuigidCalls;
   readonly #pages: LuigidPages;
   readonly #forms = new RequestForms();
+  readonly #turns = new CallTurns();
   readonly #attempts = new AttemptsPerAddress(MAX_ATTEMPTS);
   readonly #trustsPeer: (address: string) => boolean;
   readonly #open = new Set<Promise<void>>();
@@ -209,15 +211,29 @@ class LuigidFront implements Front {
     const method = LUIGID_METHODS.get(exchange.path.slice(API.length));
     if (method === undefined) throw new Problem('not-found', 'luigid has no such method, or none that may be called');
     if (caller.kind !== 'worker') checkCookieRequest(exchange.request, this.#options.publicUrl, method);
-    const call = readCall(method, await this.#formOf(exchange, caller, method));
-    // Whoever sends slowly may have lost meanwhile what it could do when it began.
+    const { text, release } = await this.#formOf(exchange, caller, method);
+    try {
+      // What reads all of luigid has a line of its own.
+      if (method.costly) return await this.#answerForm(exchange, caller, method, text);
+      const end = await this.#turns.take(lineOfCaller(caller));
+      await this.#answerForm(exchange, caller, method, text).finally(end);
+    } finally {
+      release();
+    }
+  }
+
+  async #answerForm(exchange: Exchange, caller: LuigidCaller, method: LuigidMethod, text: string): Promise<void> {
+    // Who has gone while this waited asks again: luigid would do it twice.
+    if (exchange.response.destroyed) return;
+    // Whoever sent slowly, or waited, may have lost meanwhile what it could do when it began.
     const sender = performance.now() - exchange.began > SLOW_MS ? this.#identified(exchange) : caller;
     if (sender.kind === 'refused') return this.#turnAway(exchange, sender);
+    const call = readCall(method, text);
     answerCall(exchange.response, exchange.id, await this.#calls.answer(call, sender, exchange.id));
   }
 
   /** A form; for pages the query, as luigid's own pages write it. */
-  async #formOf({ request, query }: Exchange, caller: LuigidCaller, { kind }: LuigidMethod): Promise<string> {
+  async #formOf({ request, query }: Exchange, caller: LuigidCaller, { kind }: LuigidMethod): Promise<HeldForm> {
     if (request.method === 'POST') {
       if (query !== undefined) throw invalid('A call has its data in the form, and no query');
       return this.#forms.read(request, nameOfCaller(caller), this.#options.timeouts.requestMs);
@@ -226,7 +242,7 @@ class LuigidFront implements Front {
       throw invalid('This call is a POST with one form field data');
     const { 'content-length': length, 'transfer-encoding': coding } = request.headers;
     if ((length !== undefined && length !== '0') || coding !== undefined) throw invalid('A GET has no body');
-    return query ?? 'data=';
+    return { text: query ?? 'data=', release: () => undefined };
   }
 
   async #answerPage(exchange: Exchange, caller: LuigidCaller): Promise<void> {

@@ -10,6 +10,12 @@ const MAX_HELD_BY_ONE = 32 * 1_048_576;
 const SMALL_BYTES = 65_536;
 const FORM = /^application\/x-www-form-urlencoded(?:; ?charset=utf-8)?$/i;
 
+/** A form that was read; it counts as held until its call is over. */
+export interface HeldForm {
+  readonly text: string;
+  readonly release: () => void;
+}
+
 /** Reads the forms of calls, whole and bounded. */
 export class RequestForms {
   #held = 0;
@@ -19,7 +25,7 @@ export class RequestForms {
    * @param who sends it
    * @throws {Problem} `content-type-unsupported`, `body-too-large`, `request-timeout`, `request-malformed`, `overloaded`
    */
-  read(request: IncomingMessage, who: string, timeoutMs: number): Promise<string> {
+  read(request: IncomingMessage, who: string, timeoutMs: number): Promise<HeldForm> {
     const { headers } = request;
     if (!FORM.test(headers['content-type'] ?? '') || headers['content-encoding'] !== undefined)
       throw new Problem('content-type-unsupported', 'The body is no form: application/x-www-form-urlencoded');
@@ -27,16 +33,17 @@ export class RequestForms {
     return this.#whole(request, who, timeoutMs);
   }
 
-  #whole(request: IncomingMessage, who: string, timeoutMs: number): Promise<string> {
+  #whole(request: IncomingMessage, who: string, timeoutMs: number): Promise<HeldForm> {
     return new Promise((resolve, reject) => {
       const parts: Buffer[] = [];
       let size = 0;
       const settle = (problem?: Problem) => {
         clearTimeout(timer);
         request.off('data', take).off('end', end).off('close', gone);
-        this.#hold(who, -size);
-        if (problem === undefined) resolve(textOf(parts));
-        else reject(problem);
+        const release = () => this.#hold(who, -size);
+        if (problem === undefined) return resolve({ text: textOf(parts), release });
+        release();
+        reject(problem);
       };
       const take = (part: Buffer) => {
         size += part.length;
