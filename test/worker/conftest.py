@@ -58,7 +58,7 @@ class Started:
         while time.monotonic() < until:
             if (self.folder / name).exists() or f'"e":"{name}"' in (self.folder / "events").read_text():
                 return
-            assert self.process.poll() is None, f"the run ended before {name}: {(self.folder / 'err').read_text()}"
+            assert self.process.poll() is None, f"the run ended before {name}: {(self.folder / 'stderr').read_text()}"
             time.sleep(0.01)
         raise AssertionError(f"no {name}")
 

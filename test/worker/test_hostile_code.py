@@ -156,3 +156,40 @@ def test_a_descriptor_that_user_code_has_closed_and_used_gets_no_question(run_kn
     assert ended.status == 0, ended.describe()
     connections, leaked, kept = eval((folder / "closed").read_text())
     assert connections >= 2 and leaked == 0 and kept is True
+
+
+PIPES = """
+import os, time, luigi, identities
+
+class Pipes(luigi.WrapperTask):
+    def requires(self): return [Places(), identities.Load()]
+
+class Places(luigi.Task):
+    def run(self):
+        for name in ('events', 'events.lost'):
+            if os.path.exists(name): os.rename(name, name + '.kept')
+            os.mkfifo(name)
+        open('placed', 'w').close()
+        time.sleep(60)
+"""
+
+
+@pytest.mark.parametrize("method", ["fork", "forkserver"])
+def test_a_pipe_in_the_place_of_the_events_keeps_no_refused_run_going(start, known, folder, gateway, method):
+    (folder / "pipes.py").write_text(f"import multiprocessing\nmultiprocessing.set_start_method('{method}', force=True)\n{PIPES}")
+
+    def decide(call):
+        until = time.monotonic() + 10
+        while call["task_family"] == "sales.Load" and not (folder / "placed").exists() and time.monotonic() < until:
+            time.sleep(0.01)
+        refuse_family("sales.Load")(call)
+
+    gateway.decide = decide
+    started = start("pipes", "Pipes", workers=2, **known)
+    try:
+        started.process.wait(15)
+    finally:
+        for name in ("events", "events.lost"):
+            (folder / name).unlink()
+    (folder / "events.kept").rename(folder / "events")
+    assert started.end().exit["rejected"] is True

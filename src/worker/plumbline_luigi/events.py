@@ -19,6 +19,9 @@ NULLABLE = ("complete",)
 # The protocol's own words, which decide what is made of an event: a secret that is part of one must not change it.
 WORDS = frozenset(("e", "status", "code", "phase", "startMethod", "runId", "signal"))
 
+# User code may have put a pipe there: nobody waits for its other end.
+_AT_ONCE = os.O_CLOEXEC | os.O_NONBLOCK
+
 _ENCODE = json.JSONEncoder(ensure_ascii=True, allow_nan=False, default=str, separators=(",", ":")).encode
 
 
@@ -89,7 +92,7 @@ class EventLog:
 
     def _append(self, line):
         data = b"\n" + line.encode("ascii") + b"\n"
-        descriptor = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
+        descriptor = os.open(self._path, os.O_WRONLY | os.O_APPEND | _AT_ONCE)
         try:
             if os.write(descriptor, data) != len(data):
                 self.lose()
@@ -123,7 +126,7 @@ def cut(value):
 
 
 def _note(path, digit=b"1", more=0):
-    descriptor = os.open(path, os.O_WRONLY | os.O_CLOEXEC | more, 0o600)
+    descriptor = os.open(path, os.O_WRONLY | _AT_ONCE | more, 0o600)
     try:
         os.write(descriptor, digit)
     finally:
@@ -132,7 +135,7 @@ def _note(path, digit=b"1", more=0):
 
 def _noted(path):
     try:
-        with open(path, "rb") as file:
+        with open(os.open(path, os.O_RDONLY | _AT_ONCE), "rb") as file:
             return 1 if file.read() == b"1" else 0
     except FileNotFoundError:
         return 0
