@@ -197,6 +197,18 @@ describe('an attacker at the gateway of a luigid', function () {
     assert.deepEqual([...new Set(statuses)].sort(), [200, 503]);
   });
 
+  it('is no page whose name was turned to this gateway, in the browser of somebody who needs no credential', async () => {
+    open(['old']);
+    const add = { task_id: 'old.New_1', family: 'old.New', worker: 'w', status: 'PENDING' };
+    const evil = { host: `evil.example:${world.port}` };
+    const origin = `http://evil.example:${world.port}`;
+    assert.equal((await world.call('add_task', add, { ...evil, origin })).status, 403);
+    assert.equal((await world.look('task_list', {}, '', evil)).status, 403);
+    assert.equal((await world.look('task_list', {}, '')).status, 200);
+    // Workers know it by names that the gateway need not know.
+    assert.equal((await world.call('add_task', add, { host: 'luigid.internal:8082' })).status, 200);
+  });
+
   async function batchOf(worker: { readonly id: string; readonly token: string }, role: string): Promise<string> {
     await world.call(
       'add_task_batcher',

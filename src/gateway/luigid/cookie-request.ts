@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http';
+import { isIP } from 'node:net';
 import { Problem } from '../app/problem.ts';
 import type { LuigidMethod } from './luigid-methods.ts';
 
@@ -47,4 +48,21 @@ function crossSite(): Problem {
   return new Problem('luigid-denied', 'The request does not come from a page of this gateway', {
     reason: 'cross-site',
   });
+}
+
+/**
+ * Refuses a browser that was led here by a name that is not this gateway's: the page that led it there chose where its name
+ * points (DNS rebinding), and the address that a binding believes is the browser's. Workers send neither `GET` nor `Origin`.
+ *
+ * @throws {Problem} `luigid-denied` (`cross-site`)
+ */
+export function checkOwnName(
+  { method, headers: { host = '', origin } }: Pick<IncomingMessage, 'method' | 'headers'>,
+  publicUrl: string | undefined,
+): void {
+  if (method !== 'GET' && origin === undefined) return;
+  const { hostname = '' } = URL.parse(`http://${host}`) ?? {};
+  const isAddress = isIP(hostname.replace(/^\[|\]$/g, '')) !== 0;
+  const isHere = isAddress || hostname === 'localhost' || hostname === URL.parse(publicUrl ?? '')?.hostname;
+  if (!isHere) throw crossSite();
 }

@@ -20,7 +20,7 @@ import { batchSeal } from './batch-seal.ts';
 import { CallRecorder } from './call-recorder.ts';
 import { CallTurns } from './call-turns.ts';
 import { clientAddress } from './client-address.ts';
-import { checkCookieRequest } from './cookie-request.ts';
+import { checkCookieRequest, checkOwnName } from './cookie-request.ts';
 import { answerCall, answerFirstPage, answerPage, answerProblem, answerSignIn } from './front-answers.ts';
 import { type CallerSources, identifyCaller, type Unidentified } from './identify-caller.ts';
 import { readCall } from './luigid-call.ts';
@@ -210,7 +210,10 @@ class LuigidFront implements Front {
   async #answerCall(exchange: Exchange, caller: LuigidCaller): Promise<void> {
     const method = LUIGID_METHODS.get(exchange.path.slice(API.length));
     if (method === undefined) throw new Problem('not-found', 'luigid has no such method, or none that may be called');
-    if (caller.kind !== 'worker') checkCookieRequest(exchange.request, this.#options.publicUrl, method);
+    const { publicUrl, trustedProxies = [] } = this.#options;
+    if (caller.kind !== 'worker') checkCookieRequest(exchange.request, publicUrl, method);
+    // Behind a proxy the name may be another one; whoever is led to that proxy meets its certificate.
+    if (caller.kind === 'anonymous' && trustedProxies.length === 0) checkOwnName(exchange.request, publicUrl);
     const { text, release } = await this.#formOf(exchange, caller, method);
     try {
       // What reads all of luigid has a line of its own.
