@@ -31,7 +31,7 @@ export class UserSockets implements WorkerSockets {
   readonly #sockets = new Map<number, UserSocket>();
   readonly #listeners = new Map<number, RequestListener>();
   #listenerOf: ((uid: number) => RequestListener) | undefined;
-  #isClosed = false;
+  #closed: Promise<void> | undefined;
 
   /** @throws {PlumblineError} `ERR_CONFIG_INVALID` when the system does not take paths as long as these will be */
   constructor(runsDirectory: string, limits: ServerLimits) {
@@ -68,16 +68,16 @@ export class UserSockets implements WorkerSockets {
     if (known && known.gid !== gid) throw twoGroups(user);
     const path = known?.path ?? join(this.#folder, `${uid}.sock`);
     // A worker that is launched by a gateway that stops waits for the next one.
-    if (this.#isClosed) return path;
+    if (this.#closed) return path;
     const { opened } = known ?? this.#add(uid, { path, gid });
     await opened;
     return path;
   }
 
-  /** Lets nothing more in; resolves when what runs is answered. */
-  async close(): Promise<void> {
-    this.#isClosed = true;
-    await this.#each((socket) => socket.close());
+  /** Lets nothing more in; resolves when what runs is answered. Once: the next gateway may have its own there soon. */
+  close(): Promise<void> {
+    this.#closed ??= this.#each((socket) => socket.close());
+    return this.#closed;
   }
 
   /** Ends every connection, answered or not. */

@@ -87,6 +87,10 @@ describe('sockets of workers, one for each Unix user', () => {
     assert.ok(!existsSync(path));
     assert.equal(await sockets.pathFor(undefined), path);
     assert.ok(!existsSync(path));
+    const next = await opened();
+    await next.pathFor(undefined);
+    await sockets.close();
+    assert.ok(existsSync(path), 'it is the next one that listens there');
   });
 
   it('of a dead gateway are removed; one that lives is left alone', async () => {
