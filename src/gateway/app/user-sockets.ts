@@ -68,7 +68,7 @@ export class UserSockets implements WorkerSockets {
     if (known && known.gid !== gid) throw twoGroups(user);
     const path = known?.path ?? join(this.#folder, `${uid}.sock`);
     // A worker that is launched by a gateway that stops waits for the next one.
-    if (this.#closed) return path;
+    if (this.#closed !== undefined) return path;
     const { opened } = known ?? this.#add(uid, { path, gid });
     await opened;
     return path;
