@@ -1,6 +1,7 @@
 """Code of a task that means harm: whatever it does to gate, folders, limits and descriptors, its run ends and says why."""
 
 import resource
+import signal
 import time
 
 import pytest
@@ -193,3 +194,36 @@ def test_a_pipe_in_the_place_of_the_events_keeps_no_refused_run_going(start, kno
             (folder / name).unlink()
     (folder / "events.kept").rename(folder / "events")
     assert started.end().exit["rejected"] is True
+
+
+STOPS = """
+import os, signal, time, luigi, identities
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+
+class Stops(luigi.WrapperTask):
+    def requires(self): return [Halts(), identities.Load()]
+
+class Halts(luigi.Task):
+    def run(self):
+        os.kill(int(open('/proc/%d/stat' % os.getppid()).read().rpartition(')')[2].split()[1]), signal.SIGSTOP)
+        open('halted', 'w').close()
+        time.sleep(60)
+"""
+
+
+def test_a_supervisor_that_was_stopped_goes_on_to_end_a_refused_run(start, known, folder, gateway):
+    (folder / "stops.py").write_text(STOPS)
+
+    def decide(call):
+        until = time.monotonic() + 10
+        while call["task_family"] == "sales.Load" and not (folder / "halted").exists() and time.monotonic() < until:
+            time.sleep(0.01)
+        refuse_family("sales.Load")(call)
+
+    gateway.decide = decide
+    started = start("stops", "Stops", workers=2, **known)
+    try:
+        started.process.wait(15)
+    finally:
+        started.process.send_signal(signal.SIGCONT)
+    ended_by_rejection(started.end())

@@ -69,6 +69,8 @@ class RunGate:
             self._close_held()
             self._tell(rejection, task, family)
         os.kill(self._supervisor, signal.SIGTERM)
+        # User code may have halted it.
+        os.kill(self._supervisor, signal.SIGCONT)
 
     def reject_and_wait(self, rejection: Rejection, task: str | None = None, family: str | None = None) -> None:
         """The same, and never returns: what the caller would do next must not be done."""
