@@ -209,6 +209,26 @@ describe('an attacker at the gateway of a luigid', function () {
     assert.equal((await world.call('add_task', add, { host: 'luigid.internal:8082' })).status, 200);
   });
 
+  it('asks luigid slowly for files that it has not, and keeps those that it has', async () => {
+    const cookie = world.person('rita', { read: ['sales'] });
+    const index = '/luigid/static/visualiser/index.html';
+    assert.equal((await world.get(index, { cookie })).status, 200);
+    world.sentToLuigid();
+    const began = performance.now();
+    const made = Array.from({ length: 400 }, (_, i) => world.get(`/luigid/static/visualiser/x${i}.js`, { cookie }));
+    const first = await Promise.race(made);
+    assert.ok([404, 503].includes(first.status));
+    assert.equal((await world.get(index, { cookie })).status, 200);
+    const statuses = (await Promise.all(made)).map(({ status }) => status);
+    const asked = world.sentToLuigid();
+    assert.deepEqual([...new Set(statuses)].sort(), [404, 503]);
+    assert.ok(asked.length <= 2 + 64 + (performance.now() - began) / 50, `${asked.length}`);
+    assert.deepEqual(
+      asked.filter(({ line }) => line.includes('index.html')),
+      [],
+    );
+  });
+
   async function batchOf(worker: { readonly id: string; readonly token: string }, role: string): Promise<string> {
     await world.call(
       'add_task_batcher',

@@ -1,4 +1,6 @@
 import { hash } from 'node:crypto';
+import { setTimeout as pause } from 'node:timers/promises';
+import { Problem } from '../app/problem.ts';
 import type { LuigidUpstream } from './luigid-upstream.ts';
 
 /** A file of luigid's own pages as it is served. */
@@ -31,6 +33,8 @@ const PAGE =
 /** Luigi's pages change with Luigi only. */
 const KEPT_MS = 300_000;
 const MAX_PAGES = 256;
+const MAX_WAITING = 64;
+const MISSED_MS = 50;
 /** A script in the page itself; templates have a type and are never run. */
 const INLINE_SCRIPT = /<script>([\s\S]*?)<\/script>/gi;
 
@@ -43,21 +47,52 @@ export function pagePath(path: string): string | undefined {
 interface Kept {
   readonly at: number;
   readonly page: Promise<LuigidPage | undefined>;
+  /** luigid has it: as many as it has are kept. */
+  found: boolean;
 }
 
+/** Files are asked for one by one, and slowly when luigid has none of the name: nobody keeps it busy with names that he makes up. */
 export function luigidPages(upstream: Pick<LuigidUpstream, 'file'>, now = () => performance.now()): LuigidPages {
   const kept = new Map<string, Kept>();
+  let last: Promise<unknown> = Promise.resolve();
+  let waiting = 0;
+  const inTurn = (path: string): Promise<LuigidPage | undefined> => {
+    if (waiting >= MAX_WAITING) return Promise.reject(overloaded());
+    waiting += 1;
+    const page = last
+      .then(() => upstream.file(path))
+      .then(({ found, bytes }) => (found ? pageOf(path, bytes) : undefined))
+      .finally(() => {
+        waiting -= 1;
+      });
+    last = page.then((found) => (found === undefined ? pause(MISSED_MS) : undefined)).catch(() => undefined);
+    return page;
+  };
   return {
     page(path) {
       const known = kept.get(path);
       if (known !== undefined && now() - known.at < KEPT_MS) return known.page;
-      const page = upstream.file(path).then(({ found, bytes }) => (found ? pageOf(path, bytes) : undefined));
-      if (kept.size >= MAX_PAGES) kept.clear();
-      kept.set(path, { at: now(), page });
-      page.catch(() => kept.delete(path));
-      return page;
+      const entry: Kept = { at: now(), page: inTurn(path), found: known?.found ?? false };
+      forgetMissed(kept);
+      kept.set(path, entry);
+      entry.page.then(
+        (page) => {
+          entry.found = page !== undefined;
+        },
+        () => kept.delete(path),
+      );
+      return entry.page;
     },
   };
+}
+
+function forgetMissed(kept: Map<string, Kept>): void {
+  if (kept.size < MAX_PAGES) return;
+  for (const [path, { found }] of kept) if (!found) kept.delete(path);
+}
+
+function overloaded(): Problem {
+  return new Problem('overloaded', 'luigid is asked for too many files', { headers: { 'retry-after': '5' } });
 }
 
 function pageOf(path: string, bytes: Buffer): LuigidPage {
