@@ -5,7 +5,7 @@ import signal
 import time
 
 import pytest
-from gateway_stand_in import AZURE
+from gateway_stand_in import AZURE, Refusal
 from test_rejections import ended_by_rejection, refuse_family
 
 
@@ -99,6 +99,27 @@ def test_a_limit_of_files_does_not_hide_the_rejection(start, known, folder, gate
     )
     ended = start("limits", "Limits", **known).end()
     assert ended.exit["rejected"] is True and ended.exit["stopped"] is True, ended.describe()
+
+
+@pytest.mark.parametrize("limit", ["RLIMIT_FSIZE", "RLIMIT_NOFILE"])
+def test_a_task_that_has_come_to_a_limit_still_tells_why_its_run_ends(start, known, folder, gateway, limit):
+    gateway.identities, gateway.renew_after = {"Limits": ("slow", [AZURE])}, 0.5
+
+    def decide(call):
+        if call["number"] == 2:
+            raise Refusal()
+
+    gateway.decide = decide
+    (folder / "limits.py").write_text(
+        "import resource, time, luigi\n"
+        "class Limits(luigi.Task):\n"
+        "    def run(self):\n"
+        "        time.sleep(0.8)\n"
+        f"        resource.setrlimit(resource.{limit}, (4, resource.getrlimit(resource.{limit})[1]))\n"
+        "        time.sleep(30)\n"
+    )
+    ended = start("limits", "Limits", **known).end()
+    assert ended_by_rejection(ended)["reason"] == "family"
 
 
 def test_a_task_that_crashes_leaves_no_memory_behind(start, known, folder, gateway):

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import resource
 import signal
 import time
 from collections.abc import Callable, Iterator
@@ -60,6 +61,7 @@ class RunGate:
 
     def reject(self, rejection: Rejection, task: str | None = None, family: str | None = None) -> None:
         """Closes the gate, tells why, and has the supervisor end the whole run at once, whatever the user's code catches."""
+        _lift_limits()
         try:
             with self._held(_LOCK_SECONDS) as descriptor:
                 os.ftruncate(descriptor, 0)
@@ -106,6 +108,14 @@ class RunGate:
 
     def _opened(self) -> int:
         return os.open(self._path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+
+
+def _lift_limits() -> None:
+    """What is said here needs two descriptors and room in a file; this process has nothing else to do any more."""
+    for limit in (resource.RLIMIT_NOFILE, resource.RLIMIT_FSIZE):
+        with contextlib.suppress(OSError, ValueError):
+            hard = resource.getrlimit(limit)[1]
+            resource.setrlimit(limit, (hard, hard))
 
 
 def _lock_within(descriptor: int, seconds: float) -> None:
