@@ -8,7 +8,7 @@ import type { CallFacts, CallRecorder } from './call-recorder.ts';
 import { canonicalRead } from './canonical-read.ts';
 import { filterAnswer, wantsCount } from './filter-answer.ts';
 import type { LuigidCall } from './luigid-call.ts';
-import { type LuigidCaller, nameOfCaller } from './luigid-caller.ts';
+import { type LuigidCaller, lineOfCaller } from './luigid-caller.ts';
 import { type EncodedView, LuigidReaders } from './luigid-readers.ts';
 import type { LuigidUpstream } from './luigid-upstream.ts';
 import { workerAnswer } from './worker-answer.ts';
@@ -118,7 +118,7 @@ export class LuigidCalls {
     const shown = (answer: JsonValue) => filterAnswer(method.name, answer, view);
     // A worker waits for the answer of its own task, and luigid gives those at once.
     if (caller.kind === 'worker' && !method.costly) return encoded(shown(await upstream.call(call)));
-    const reading = await readers.read(canonicalRead(call), nameOfCaller(caller));
+    const reading = await readers.read(canonicalRead(call), lineOfCaller(caller));
     const who = JSON.stringify([view.namespaces, view.forPages, view.hiddenParameters]);
     const { body: all, count } = LuigidReaders.view(reading, who, () => encodedView(shown(reading.answer)));
     const body = wantsCount(method.name, given, count) ? encoded({ num_tasks: count }).body : all;

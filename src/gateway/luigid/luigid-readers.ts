@@ -2,6 +2,7 @@ import type { JsonValue } from '#core/json.ts';
 import { Problem } from '../app/problem.ts';
 import { encodeCall, type LuigidCall } from './luigid-call.ts';
 import type { LuigidUpstream } from './luigid-upstream.ts';
+import { ReadingTurns } from './reading-turns.ts';
 
 /** An answer as it is sent, and how many things it lists. */
 export interface EncodedView {
@@ -38,8 +39,6 @@ interface Entry {
 }
 
 const SHARE = 0.05;
-/** So much may be read at once after a time of rest: a page of luigid is a dozen calls. */
-const BURST_MS = 3_000;
 const FRESH_MS = 1_000;
 /** Older than this is never shown. */
 const STALE_MS = 120_000;
@@ -61,23 +60,17 @@ const MAX_VIEWS = 16;
 export class LuigidReaders {
   readonly #upstream: Pick<LuigidUpstream, 'read'>;
   readonly #now: () => number;
-  readonly #share: number;
+  readonly #turns: ReadingTurns;
   /** In the order of their last use. */
   readonly #entries = new Map<string, Entry>();
-  readonly #closed = new AbortController();
   /** How many readings somebody waits for, who was the first to want them. */
   readonly #waitingOf = new Map<string, number>();
-  #last: Promise<unknown> = Promise.resolve();
   #waiting = 0;
-  /** Milliseconds of luigid's time that may be used now; negative after a reading that took more. */
-  #credit = BURST_MS;
-  #creditAt: number;
 
   constructor({ upstream, now = () => performance.now(), share = SHARE }: ReadersOptions) {
     this.#upstream = upstream;
     this.#now = now;
-    this.#share = share;
-    this.#creditAt = now();
+    this.#turns = new ReadingTurns(share, now);
   }
 
   /**
@@ -116,7 +109,7 @@ export class LuigidReaders {
   }
 
   close(): void {
-    this.#closed.abort();
+    this.#turns.close();
   }
 
   #entryOf(call: LuigidCall): Entry {
@@ -147,24 +140,18 @@ export class LuigidReaders {
     if (this.#waiting >= MAX_WAITING || own >= MAX_WAITING_OF_ONE) return Promise.reject(overloaded());
     this.#waiting += 1;
     this.#waitingOf.set(who, own + 1);
-    entry.next = this.#last.then(() => this.#read(entry)).finally(() => this.#done(entry, who));
-    this.#last = entry.next.catch(() => undefined);
+    entry.next = this.#turns.inTurn(who, () => this.#read(entry)).finally(() => this.#done(entry, who));
     // Whoever waited may have gone: then nobody else would hear of it.
     entry.next.catch(() => undefined);
     return entry.next;
   }
 
   async #read(entry: Entry): Promise<Reading> {
-    await this.#paced();
     entry.current = true;
     const began = this.#now();
-    try {
-      const { answer, bytes } = await this.#upstream.read(entry.call);
-      entry.reading = { answer, bytes, at: began, views: new Map() };
-      return entry.reading;
-    } finally {
-      this.#credit -= this.#now() - began;
-    }
+    const { answer, bytes } = await this.#upstream.read(entry.call);
+    entry.reading = { answer, bytes, at: began, views: new Map() };
+    return entry.reading;
   }
 
   #done(entry: Entry, who: string): void {
@@ -174,28 +161,6 @@ export class LuigidReaders {
     if (own > 0) this.#waitingOf.set(who, own);
     else this.#waitingOf.delete(who);
   }
-
-  async #paced(): Promise<void> {
-    const now = this.#now();
-    this.#credit = Math.min(BURST_MS, this.#credit + (now - this.#creditAt) * this.#share);
-    this.#creditAt = now;
-    if (this.#closed.signal.aborted) throw overloaded();
-    if (this.#credit > 0) return;
-    await pause(-this.#credit / this.#share + 1, this.#closed.signal);
-    await this.#paced();
-  }
-}
-
-function pause(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const done = () => {
-      clearTimeout(timer);
-      signal.removeEventListener('abort', done);
-      resolve();
-    };
-    const timer = setTimeout(done, ms);
-    signal.addEventListener('abort', done, { once: true });
-  });
 }
 
 function within(next: Promise<Reading>, ms: number, otherwise: () => Reading | Problem): Promise<Reading> {

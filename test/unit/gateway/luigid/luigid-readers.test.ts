@@ -106,6 +106,20 @@ describe('the readers of a luigid', () => {
     assert.ok((await other).answer);
   });
 
+  it('leave something for others, however long takes what somebody reads again and again', async function () {
+    this.timeout(10_000);
+    luigid.cost = 2_000;
+    const many = Array.from({ length: 20 }, (_, i) => readers.read(search(`m${i}`), 'mallory').catch(() => undefined));
+    await many[0];
+    await readers.read(search('x'), 'alice');
+    assert.ok(luigid.asked.length <= 3, luigid.asked.join());
+    luigid.time += 30_000;
+    await readers.read(search('y'), 'bob');
+    assert.deepEqual(luigid.asked.slice(-1), ['y']);
+    readers.close();
+    await Promise.all(many);
+  });
+
   it('keep a bounded part of what they read', async () => {
     luigid.bytes = 20 * 1_048_576;
     for (let i = 0; i < 6; i++) await readers.read(search(`s${i}`), 'p');
