@@ -2,10 +2,11 @@ import assert from 'node:assert/strict';
 import { chmodSync, copyFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { stringify } from 'yaml';
+import { parse, stringify } from 'yaml';
 import { COMMANDS } from '#cli/commands.ts';
 import { runCommand } from '#cli/run-command.ts';
 import { ROOT } from '../../../scripts/repository.ts';
+import { labelledBlocks } from '../../support/labelled-blocks.ts';
 import { RecordingTerminal } from './recording-terminal.ts';
 
 describe('plumbline gateway check', () => {
@@ -34,6 +35,13 @@ describe('plumbline gateway check', () => {
 
   it('takes what a gateway would start with', async () => {
     const { status, out } = await check({});
+    assert.equal(status, 0, out);
+  });
+
+  it('takes the first gateway of the page', async () => {
+    const block = labelledBlocks(resolve(ROOT, 'docs/gateway/README.md'));
+    writeFileSync(join(folder, 'policy.yaml'), block('policy.yaml first'));
+    const { status, out } = await check(parse(block('gateway.yaml first')));
     assert.equal(status, 0, out);
   });
 
