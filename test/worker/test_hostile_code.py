@@ -140,7 +140,7 @@ def test_a_task_that_crashes_leaves_no_memory_behind(start, known, folder, gatew
         resource.setrlimit(resource.RLIMIT_CORE, (soft, hard))
     assert ended.one("died")["signal"] == "SIGABRT"
     # Where the machine keeps them elsewhere, the limit is all there is to see.
-    assert not list(folder.glob("core*")) and (folder / "limit").read_text() == "(0, 0)"
+    assert not list(folder.glob("core*")) and (folder / "limit").read_text() in ("(1, 1)", "(0, 0)")
 
 
 CLOSES = """

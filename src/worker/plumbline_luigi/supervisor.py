@@ -267,7 +267,10 @@ def _leave_no_core():
     """The memory of every process of the run has its token: none of them may leave it in a file when it crashes."""
     import resource
 
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    # Of one byte: with none at all Linux still hands the memory to a program, where /proc/sys/kernel/core_pattern names one.
+    _, hard = resource.getrlimit(resource.RLIMIT_CORE)
+    most = 0 if hard == 0 else 1
+    resource.setrlimit(resource.RLIMIT_CORE, (most, most))
 
 
 def _close_standard_input():
