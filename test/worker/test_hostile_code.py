@@ -1,5 +1,6 @@
 """Code of a task that means harm: whatever it does to gate, folders, limits and descriptors, its run ends and says why."""
 
+import os
 import resource
 import signal
 import time
@@ -26,6 +27,39 @@ def test_a_pipe_in_the_gates_place_does_not_hold_up_the_end(start, known, folder
     ended = started.end()
     assert ended.exit is not None and ended.exit["left"] == 0, ended.describe()
     assert not (folder / "identity").exists()
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        "shutil.rmtree('identity'); open('identity', 'w').close()",
+        "shutil.rmtree('identity'); os.mkfifo('identity')",
+        "shutil.rmtree('identity'); os.symlink('nowhere', 'identity')",
+        "shutil.rmtree('identity'); os.symlink(os.path.abspath('theirs'), 'identity')",
+        "os.unlink('identity/gate'); os.mkdir('identity/gate')",
+        "os.unlink('identity/gate'); os.chmod('identity', 0)",
+        "os.makedirs('identity/a/b'); open('identity/a/b/c', 'w').close(); os.chmod('identity/a/b', 0); os.chmod('identity/a', 0)",
+        "os.symlink(os.path.abspath('theirs'), 'identity/theirs')",
+        "socket.socket(socket.AF_UNIX).bind('identity/socket')",
+        "fcntl.fcntl(os.open('identity/gate', os.O_RDWR), fcntl.F_SETLEASE, fcntl.F_WRLCK); os.fork() or time.sleep(30)",
+    ],
+)
+def test_whatever_stands_in_the_folders_place_is_gone_with_the_run(start, known, folder, how):
+    (folder / "theirs").mkdir()
+    (folder / "theirs" / "kept").touch()
+    (folder / "plants.py").write_text(
+        "import fcntl, os, shutil, socket, time, luigi\n"
+        "class Plants(luigi.Task):\n"
+        "    def output(self): return luigi.LocalTarget('planted')\n"
+        "    def run(self):\n"
+        f"        {how}\n"
+        "        self.output().open('w').close()\n"
+    )
+    started = start("plants", "Plants", **{**known, "endAll": True})
+    started.process.wait(15)
+    ended = started.end()
+    assert ended.exit is not None and ended.exit["left"] == 0, ended.describe()
+    assert not os.path.lexists(folder / "identity") and (folder / "theirs" / "kept").exists()
 
 
 def test_folders_however_deep_do_not_keep_the_end_from_being_recorded(run_known, folder):

@@ -15,10 +15,10 @@ class IdentityEnd:
     def finish(self):
         """Removes the folder; returns what the exit record says of it."""
         rejected = is_closed(self._folder)
-        if os.path.islink(self._folder):
-            # Put there by the run's own code. Where it leads is not ours.
+        if os.path.islink(self._folder) or not os.path.isdir(self._folder):
+            # Put there by the run's own code. Where a link leads is not ours.
             _tried(os.unlink, self._folder)
-        elif os.path.lexists(self._folder):
+        else:
             _remove(self._folder)
         left = os.path.lexists(self._folder)
         if left:
