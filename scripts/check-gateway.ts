@@ -26,6 +26,8 @@ export interface GatewayCheck {
 /** What came of one call. */
 export interface Seen {
   readonly ok: boolean;
+  /** This machine cannot try it: neither good nor bad. */
+  readonly isUntried?: boolean;
   readonly what: string;
   readonly saw: string;
 }
@@ -60,8 +62,8 @@ export async function checkGateway(check: GatewayCheck): Promise<boolean> {
   ];
   const results: Seen[] = [];
   for (const step of steps) {
-    const seen = await step().catch((error: Error) => ({ ok: false, what: 'a call', saw: error.message }));
-    console.log(`${seen.ok ? '✔' : '✘'} ${seen.what}: ${seen.saw}`);
+    const seen: Seen = await step().catch((error: Error) => ({ ok: false, what: 'a call', saw: error.message }));
+    console.log(`${seen.isUntried ? '–' : seen.ok ? '✔' : '✘'} ${seen.what}: ${seen.saw}`);
     results.push(seen);
   }
   return results.every(({ ok }) => ok);

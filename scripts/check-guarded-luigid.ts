@@ -27,7 +27,7 @@ export async function luigidWithoutCredential({ url }: LocalGateway): Promise<Se
 export async function luigidAsWorker({ luigid, isolation, files }: LocalGateway, python: string): Promise<Seen> {
   const what = "luigid's socket is closed to the user of workers";
   const { user } = isolation;
-  if (user === undefined) return { ok: true, what, saw: `not tried: ${isolation.words}` };
+  if (user === undefined) return { ok: true, isUntried: true, what, saw: `not tried, isolation is ${isolation.words}` };
   const { uid, gid } = user;
   const { stdout } = spawnSync(python, ['-c', CONNECT, luigid.socket ?? ''], {
     uid,
