@@ -12,7 +12,7 @@ export function luigidSettings(
   const { socket, url } = typeof raw === 'string' ? { url: raw } : { socket: undefined, ...raw };
   const proxied = typeof raw !== 'string';
   if (socket !== undefined && url === undefined) return { upstream: { kind: 'socket', path: path(socket) }, proxied };
-  if (socket !== undefined || url === undefined) complain(['luigid'], "needs either 'socket' or 'url'");
+  if (socket !== undefined || url === undefined) complain(['luigid'], "needs 'socket' or 'url', one of the two");
   const why = url === undefined ? undefined : urlProblem(URL.parse(url));
   if (why !== undefined) complain(proxied ? ['luigid', 'url'] : ['luigid'], why);
   return { upstream: { kind: 'url', url: (url ?? '').replace(/\/+$/, '') }, proxied };

@@ -76,6 +76,7 @@ describe('gateway.yaml', () => {
     [{ signIn: { issuer: 'https://login.example.com', clientId: 'a' } }, 'signIn'],
     [{ signIn: { issuer: 'https://login.example.com', clientId: 'a' }, luigid: 'http://127.0.0.1:8082' }, 'signIn'],
     [{ luigid: 'ftp://127.0.0.1' }, 'luigid'],
+    [{ luigid: { socket: 'l', url: 'http://127.0.0.1:8082' } }, 'luigid'],
     [{ network: { proxy: { url: 'http://u:p@proxy' } } }, 'network.proxy.url'],
     [{ network: { proxy: { url: 'http://proxy', passwordFile: 'p' } } }, 'network.proxy.passwordFile'],
     [{ runsDirectory: 'state/runs' }, 'runsDirectory'],
