@@ -3,6 +3,7 @@ import { Problem } from '../app/problem.ts';
 import { ARGUMENT_CHECKS } from './argument-checks.ts';
 import { hideCredentials } from './hide-credentials.ts';
 import type { LuigidMethod } from './luigid-methods.ts';
+import { makeMailable } from './mailable-failure.ts';
 import { type Arguments, strictArguments } from './strict-arguments.ts';
 
 /** A call that was read: a method that exists, with arguments that it takes, each of its type. */
@@ -69,6 +70,7 @@ function checked(method: LuigidMethod, given: Arguments): Arguments {
 /** What would be run in a reader's browser is left out; what means the same as nothing too. No credential goes on. */
 function cleaned(ordered: Record<string, JsonValue>): Arguments {
   hideCredentials(ordered);
+  makeMailable(ordered);
   const url = ordered['tracking_url'];
   if (typeof url === 'string' && !isWebUrl(url)) delete ordered['tracking_url'];
   if (ordered['max_batch_size'] === null) delete ordered['max_batch_size'];
