@@ -23,6 +23,10 @@ export function clientAddress(
   return address;
 }
 
+/** Some proxies write the port too, as Azure's Application Gateway does. */
+const WITH_PORT = /^(?:\[([\da-f:.]+)\]|(\d+\.\d+\.\d+\.\d+))(?::\d{1,5})?$/i;
+
 function plain(address: string): string {
-  return address.replace(/^::ffff:(?=\d+\.)/i, '');
+  const [, sixth, fourth] = WITH_PORT.exec(address) ?? [];
+  return (sixth ?? fourth ?? address).replace(/^::ffff:(?=\d+\.)/i, '');
 }

@@ -124,6 +124,12 @@ describe('the address of a request', () => {
     assert.equal(of('::ffff:10.0.0.1', '::ffff:8.8.8.8'), '8.8.8.8');
     assert.equal(of('10.0.0.1', '10.0.0.3'), '10.0.0.3');
     assert.equal(of('10.0.0.1', '9.9.9.9, evil'), '10.0.0.1');
+    // Azure's Application Gateway writes the port too.
+    assert.equal(of('10.0.0.1', '9.9.9.9, 8.8.8.8:51034'), '8.8.8.8');
+    assert.equal(of('10.0.0.1', '[2001:db8::7]:443'), '2001:db8::7');
+    assert.equal(of('10.0.0.1', '8.8.8.8, 10.0.0.2:80'), '8.8.8.8');
+    assert.equal(of('10.0.0.1', '2001:db8::7:443'), '2001:db8::7:443');
+    assert.equal(of('10.0.0.1', '999.9.9.9:80'), '10.0.0.1');
     assert.equal(of('10.0.0.1'), '10.0.0.1');
     assert.equal(
       clientAddress(
