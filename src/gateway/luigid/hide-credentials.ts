@@ -10,7 +10,20 @@ const ENCODED = /(?:(?:ZXlK|V5SmhiR2NpT2|leUpoYkdjaU9p)[A-Za-z0-9]{60,}|cGx(?:yX
 /** What a task shows of its credentials goes no further: luigid shows it to everybody who sees the task, and writes it to its state file. */
 export function hideCredentials(given: Record<string, JsonValue>): void {
   for (const name of FREE_TEXTS) {
-    const text = given[name];
-    if (typeof text === 'string') given[name] = redactCredentials(text).replace(ENCODED, '[credential]');
+    const said = given[name];
+    if (said !== undefined) given[name] = withoutCredentials(said);
   }
+}
+
+/** An answer of a task may be anything. */
+function withoutCredentials(said: JsonValue): JsonValue {
+  if (typeof said === 'string') return hidden(said);
+  if (Array.isArray(said)) return said.map(withoutCredentials);
+  if (typeof said !== 'object' || said === null) return said;
+  const entries = Object.entries(said).map(([name, held]) => [hidden(name), withoutCredentials(held)] as const);
+  return Object.fromEntries(entries);
+}
+
+function hidden(text: string): string {
+  return redactCredentials(text).replace(ENCODED, '[credential]');
 }

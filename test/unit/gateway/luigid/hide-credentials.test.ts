@@ -32,6 +32,12 @@ describe('credentials in what tasks tell luigid', () => {
       }
     });
 
+  it('a token is hidden in an answer that is no text', () => {
+    const given = { response: [{ [JWS]: [`is ${JWS}`], n: 1, none: null }, true] };
+    hideCredentials(given as never);
+    assert.deepEqual(given, { response: [{ '[credential]': ['is [credential]'], n: 1, none: null }, true] });
+  });
+
   it('a token is hidden in the base64 of a longer text too', () => {
     for (const before of ['', 'a', 'ab', 'Bearer ']) {
       const encoded = Buffer.from(before + JWS).toString('base64');
