@@ -1,5 +1,7 @@
 // npm start -- gateway [--check]: a gateway with its luigid and its Azure on this machine, and a curl line that works.
+import { once } from 'node:events';
 import { renameSync, writeFileSync } from 'node:fs';
+import { connect } from 'node:net';
 import { relative, resolve } from 'node:path';
 import { buildGateway } from './build-gateway.ts';
 import { checkGateway } from './check-gateway.ts';
@@ -7,7 +9,7 @@ import { type ProofHeaders, pipelineProof } from './gateway-callers.ts';
 import { workerPython } from './gateway-isolation.ts';
 import { preparedVersions, pythonOf } from './python-environments.mjs';
 import { ROOT } from './repository.ts';
-import { type LocalGateway, startLocalGateway } from './start-local-gateway.ts';
+import { type LocalGateway, luigidSocketOf, startLocalGateway } from './start-local-gateway.ts';
 
 /** The pipeline's own token is good for one request: whoever changes a command and sends it again finds a new one. */
 const RENEWED_EVERY_MS = 10_000;
@@ -23,9 +25,17 @@ export async function startGateway(args: readonly string[]): Promise<void> {
     process.exitCode = 64;
     return;
   }
+  const folder = resolve(ROOT, 'out/gateway');
+  // Its folder is made anew: whoever is at work in it would lose everything.
+  if (await answers(luigidSocketOf(folder))) {
+    console.error(
+      'A gateway of this checkout runs already, with its files in out/gateway. End that one with Ctrl-C first.',
+    );
+    process.exitCode = 1;
+    return;
+  }
   const stopped = interruption();
   const { program } = await buildGateway();
-  const folder = resolve(ROOT, 'out/gateway');
   const pythons = preparedVersions(ROOT, 'luigi').map((version) => pythonOf(ROOT, 'luigi', version));
   const python = workerPython(pythons, folder);
   const gateway = await startLocalGateway({ folder, python, program, luigid: 'socket' });
@@ -37,15 +47,33 @@ export async function startGateway(args: readonly string[]): Promise<void> {
       const follow = (run: string) => curl.follow.map((word) => word.replace(RUN, run));
       const ok = await checkGateway({ gateway, proof, program, python, curl: { ...curl, follow } });
       process.exitCode = ok ? 0 : 1;
-    } else await stopped;
+    } else if ((await Promise.race([stopped, ended(gateway)])) === 'ended') {
+      console.error(`The gateway has ended. Its last words are in ${relative(ROOT, gateway.files.log)}.`);
+      process.exitCode = 1;
+    }
   } finally {
     await gateway.close();
   }
 }
 
-function interruption(): Promise<void> {
+function interruption(): Promise<'stopped'> {
   return new Promise((done) => {
-    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => done());
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => done('stopped'));
+  });
+}
+
+/** By itself, or by somebody else. */
+async function ended(gateway: LocalGateway): Promise<'ended'> {
+  const child = gateway.process();
+  if (child.exitCode === null && child.signalCode === null) await once(child, 'exit');
+  return 'ended';
+}
+
+/** Whether somebody listens on a Unix socket. */
+function answers(path: string): Promise<boolean> {
+  return new Promise((done) => {
+    const socket = connect(path, () => done(true)).on('error', () => done(false));
+    socket.on('connect', () => socket.destroy());
   });
 }
 

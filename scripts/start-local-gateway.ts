@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, mkdirSync, openSync, readFileSync, rmSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { parse } from 'yaml';
 import type { AzureDeclaration } from '#local-azure/declaration.ts';
 import { type LocalAzure, startLocalAzure } from '#local-azure/local-azure.ts';
@@ -125,11 +125,16 @@ async function startAll(
   };
 }
 
+/** Where luigid listens that has a socket and no port. */
+export function luigidSocketOf(folder: string): string {
+  return join(folder, 'luigid', 'luigid.sock');
+}
+
 /** In a folder that no other user may enter. */
 function luigidSocket(folder: string): string {
-  const own = join(folder, 'luigid');
-  mkdirSync(own, { mode: 0o700 });
-  return join(own, 'luigid.sock');
+  const path = luigidSocketOf(folder);
+  mkdirSync(dirname(path), { mode: 0o700 });
+  return path;
 }
 
 /** The declaration with this gateway behind its connections. */

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { ROOT } from '../../scripts/repository.ts';
 
@@ -18,6 +20,37 @@ describe('npm start -- gateway', () => {
     if (user === undefined) assert.match(stdout, /^– luigid's socket is closed to the user of workers: not tried/m);
     else assert.ok(stdout.includes(`${user} got PermissionError`), stdout);
   });
+
+  it('leaves a gateway alone that runs already, and says when its own has ended', async function () {
+    this.timeout(100_000);
+    const args = ['--disable-warning=ExperimentalWarning', resolve(ROOT, 'scripts/start.ts'), 'gateway'];
+    const first = spawn(process.execPath, args, { cwd: ROOT, stdio: ['ignore', 'pipe', 'pipe'] });
+    const exited = once(first, 'exit');
+    let output = '';
+    for (const stream of [first.stdout, first.stderr]) stream.on('data', (part) => (output += String(part)));
+    try {
+      while (!output.includes('Ctrl-C ends everything') && first.exitCode === null) await once(first.stdout, 'data');
+      const url = /ready at (\S+)/.exec(output)?.[1];
+      const second = spawnSync(process.execPath, [...args, '--check'], { cwd: ROOT, encoding: 'utf8' });
+      assert.equal(second.status, 1, second.stdout);
+      assert.match(second.stderr, /runs already.* Ctrl-C first/);
+      assert.equal((await fetch(`${url}/readyz`)).status, 200);
+      process.kill(gatewayOf(first.pid));
+      assert.deepEqual(await exited, [1, null], output);
+      assert.match(output, /The gateway has ended\. Its last words are in out\/gateway\/gateway\.log/);
+    } finally {
+      first.kill();
+      await exited;
+    }
+  });
+
+  /** Of the processes that it started the one that is no luigid. */
+  function gatewayOf(pid: number | undefined): number {
+    const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ').map(Number);
+    const found = children.find((child) => readFileSync(`/proc/${child}/cmdline`, 'utf8').includes('\0serve\0'));
+    assert.ok(found !== undefined, children.join());
+    return found;
+  }
 
   it('refuses what it does not know', () => {
     for (const args of [['gate'], ['gateway', '--chek']]) {
