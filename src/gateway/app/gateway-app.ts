@@ -16,6 +16,7 @@ import './fastify-request.ts';
 import type { Front } from './front.ts';
 import { answerBrokenRequest, httpServer, type ServerCertificate, type ServerLimits } from './http-server.ts';
 import { addIssuerRoutes } from './issuer-routes.ts';
+import { networkOf } from './network-of.ts';
 import { describeApi } from './open-api.ts';
 import { addOperationRoutes } from './operation-routes.ts';
 import { answerOtherMethods } from './other-methods.ts';
@@ -192,7 +193,7 @@ function guard(app: FastifyInstance, { services, recorder, options, ways }: Guar
   const { requestsPerAddress, requestsPerCaller } = options.limits;
   const timeWindow = 60_000;
   guardRequests(app, services, recorder, {
-    perAddress: app.createRateLimit({ max: requestsPerAddress, timeWindow, keyGenerator: ({ ip }) => ip }),
+    perAddress: app.createRateLimit({ max: requestsPerAddress, timeWindow, keyGenerator: ({ ip }) => networkOf(ip) }),
     perCaller: app.createRateLimit({
       max: requestsPerCaller,
       timeWindow,

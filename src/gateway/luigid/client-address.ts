@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import { isIP } from 'node:net';
+import { plainAddress } from '../app/network-of.ts';
 
 /**
  * Where a request comes from: the connection's other end or, behind proxies, the last address that no proxy of ours wrote.
@@ -11,22 +12,14 @@ export function clientAddress(
   { socket, headers }: Pick<IncomingMessage, 'socket' | 'headers'>,
   isProxy: ((address: string) => boolean) | undefined,
 ): string {
-  let address = plain(socket.remoteAddress ?? '');
+  let address = plainAddress(socket.remoteAddress ?? '');
   if (isProxy === undefined) return address;
   const forwarded = headers['x-forwarded-for'];
-  const hops = (typeof forwarded === 'string' ? forwarded : '').split(',').map((hop) => plain(hop.trim()));
+  const hops = (typeof forwarded === 'string' ? forwarded : '').split(',').map((hop) => plainAddress(hop.trim()));
   while (isProxy(address)) {
     const hop = hops.pop();
     if (hop === undefined || isIP(hop) === 0) break;
     address = hop;
   }
   return address;
-}
-
-/** Some proxies write the port too, as Azure's Application Gateway does. */
-const WITH_PORT = /^(?:\[([\da-f:.]+)\]|(\d+\.\d+\.\d+\.\d+))(?::\d{1,5})?$/i;
-
-function plain(address: string): string {
-  const [, sixth, fourth] = WITH_PORT.exec(address) ?? [];
-  return (sixth ?? fourth ?? address).replace(/^::ffff:(?=\d+\.)/i, '');
 }

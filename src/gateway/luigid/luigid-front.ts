@@ -3,6 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Clock } from '#core/clock.ts';
 import type { Entrance, Front } from '../app/front.ts';
 import type { GatewayMetrics } from '../app/gateway-metrics.ts';
+import { networkOf } from '../app/network-of.ts';
 import { asProblem, Problem } from '../app/problem.ts';
 import type { Readiness } from '../app/readiness.ts';
 import { checkServing } from '../app/request-guard.ts';
@@ -174,7 +175,7 @@ class LuigidFront implements Front {
   async #turnAway(exchange: Exchange, who: Unidentified): Promise<void> {
     const { problem } = who;
     const { clock } = this.#options;
-    if (exchange.entrance === 'listener' && this.#attempts.add(this.#addressOf(exchange), clock.now())) {
+    if (exchange.entrance === 'listener' && this.#attempts.add(networkOf(this.#addressOf(exchange)), clock.now())) {
       const headers = { 'retry-after': '60', connection: 'close' };
       throw new Problem('rate-limited', 'There are too many requests of this address without a good credential', {
         headers,

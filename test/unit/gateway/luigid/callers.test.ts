@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { PlumblineError } from '#core/errors.ts';
 import type { JsonValue } from '#core/json.ts';
+import { networkOf } from '#gateway/app/network-of.ts';
 import type { AuditEvent } from '#gateway/audit/audit-log.ts';
 import { AttemptsPerAddress } from '#gateway/luigid/attempts-per-address.ts';
 import { denialOf } from '#gateway/luigid/authorize-call.ts';
@@ -138,6 +139,23 @@ describe('the address of a request', () => {
       ),
       '10.0.0.1',
     );
+  });
+});
+
+describe('the network of an address', () => {
+  it('is one for all that one customer has', () => {
+    for (const address of [
+      '2001:db8:1:2::7',
+      '2001:db8:1:2:ffff::1',
+      '2001:DB8:1:2:0:0:0:0%eth0',
+      '[2001:db8:1:2::9]:443',
+    ])
+      assert.equal(networkOf(address), '2001:db8:1:2::/64');
+    assert.equal(networkOf('::1'), '0:0:0:0::/64');
+    assert.equal(networkOf('2001:db8::'), '2001:db8:0:0::/64');
+    for (const address of ['192.0.2.1', '::ffff:192.0.2.1', '192.0.2.1:5000'])
+      assert.equal(networkOf(address), '192.0.2.1');
+    for (const text of ['', 'no address']) assert.equal(networkOf(text), text);
   });
 });
 
