@@ -11,6 +11,7 @@ export function killedBefore(n: number, folder: KeyFolder): KeyFolder & { readon
     };
   };
   return {
+    directory: folder.directory,
     locked: (act) => folder.locked(act),
     version: alive(folder.version),
     read: alive(folder.read),
