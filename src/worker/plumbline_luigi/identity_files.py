@@ -40,7 +40,8 @@ class IdentityFiles:
             os.chmod(self._folder, 0o700)
             self._made = True
         path, part = self.path(name), self.path(f".{name}.part")
-        descriptor = _made(part)
+        # What user code has put there is no file of ours: then the run ends.
+        descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         try:
             os.fchmod(descriptor, 0o600)
             _write_all(descriptor, text.encode("utf-8"))
@@ -52,16 +53,6 @@ class IdentityFiles:
     def remove(self) -> None:
         if self._made:
             remove_folder(self._folder)
-
-
-def _made(path: str) -> int:
-    """A descriptor of a file that was not there: whatever user code has put in its place is no file of ours."""
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
-    try:
-        return os.open(path, flags, 0o600)
-    except FileExistsError:
-        os.unlink(path)
-        return os.open(path, flags, 0o600)
 
 
 def _write_all(descriptor: int, data: bytes) -> None:
