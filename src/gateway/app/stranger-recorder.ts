@@ -19,23 +19,30 @@ export interface StrangerFacts {
 export class StrangerRecorder {
   readonly #audit: Pick<AuditLog, 'append'>;
   readonly #gate: ReadAccessGate;
+  /** Records that are being written, by whom and what they are about. */
+  readonly #writing = new Map<string, Promise<unknown>>();
 
   constructor(audit: Pick<AuditLog, 'append'>, clock: Pick<Clock, 'now'>) {
     this.#audit = audit;
     this.#gate = readAccessGate(clock);
   }
 
-  /** @throws {PlumblineError} `ERR_AUDIT_UNAVAILABLE` */
+  /** Resolves when the record of it stands. @throws {PlumblineError} `ERR_AUDIT_UNAVAILABLE` */
   async rejected(reason: string, { requestId, address, uid, worker }: StrangerFacts): Promise<void> {
     const who = worker ?? address ?? `socket ${uid}`;
-    if (!this.#gate.isDue(who, reason)) return;
+    const what = `${who} ${reason}`;
+    if (!this.#gate.isDue(who, reason)) return void (await this.#writing.get(what));
     const [subject] = worker?.split('.') ?? [];
     const data = { requestId, address, uid, worker, reason, errorCode: 'ERR_IDENTITY_REJECTED', allowed: false };
+    const written = this.#audit.append({ type: 'dev.plumbline.identity.rejected', subject, data });
+    this.#writing.set(what, written);
     try {
-      await this.#audit.append({ type: 'dev.plumbline.identity.rejected', subject, data });
+      await written;
     } catch (thrown) {
       this.#gate.forget(who, reason);
       throw thrown;
+    } finally {
+      if (this.#writing.get(what) === written) this.#writing.delete(what);
     }
   }
 }
