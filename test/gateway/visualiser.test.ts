@@ -111,8 +111,12 @@ describe("luigid's own pages, in a real browser (needs Linux on x64)", function 
     const missing = () => [...new Set(visit.answered.filter((answer) => answer.startsWith('404')))];
     assert.deepEqual(missing(), [], 'all files of the page are there');
     // And if some of it did get in: the policy of the page stops it.
-    await visit.page.evaluate(`document.body.insertAdjacentHTML('beforeend', ${JSON.stringify(HOSTILE.image)})`);
-    await visit.page.waitForNetworkIdle();
+    const wanted = visit.page.waitForResponse((response) => response.url().endsWith('/visualiser/x'));
+    await visit.page.evaluate(`new Promise((loaded) => {
+      document.body.insertAdjacentHTML('beforeend', ${JSON.stringify(HOSTILE.image)});
+      document.body.lastElementChild.addEventListener('error', loaded);
+    })`);
+    await wanted;
     assert.deepEqual(missing(), ['404 /luigid/static/visualiser/x']);
     for (const page of await visit.page.browserContext().pages())
       assert.equal(await page.evaluate('globalThis.pwned'), undefined, page.url());
