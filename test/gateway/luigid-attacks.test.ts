@@ -229,6 +229,19 @@ describe('an attacker at the gateway of a luigid', function () {
     );
   });
 
+  it('who may change tasks fills no record with it', async () => {
+    const cookie = world.person('olga', { read: ['sales'], operate: ['sales'] });
+    const other = world.person('otto', { read: ['sales'], operate: ['sales'] });
+    const before = world.audited.length;
+    const statuses: number[] = [];
+    // Two minutes may be touched.
+    for (let i = 0; i < 650; i++)
+      statuses.push((await world.look('forgive_failures', { task_id: 'sales.Of_1' }, cookie)).status);
+    assert.deepEqual([...new Set(statuses)].sort(), [200, 429]);
+    assert.equal((await world.look('forgive_failures', { task_id: 'sales.Of_1' }, other)).status, 200);
+    assert.ok(world.audited.length - before <= 2 * 601);
+  });
+
   async function batchOf(worker: { readonly id: string; readonly token: string }, role: string): Promise<string> {
     await world.call(
       'add_task_batcher',

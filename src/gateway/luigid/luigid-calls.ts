@@ -3,6 +3,7 @@ import { Problem } from '../app/problem.ts';
 import { readAccessGate } from '../audit/read-access-gate.ts';
 import { isInNamespaces, type LuigidPermission, type Namespaces } from '../policy/luigid-access.ts';
 import type { AnswerView } from './answer-view.ts';
+import { AttemptsPerAddress } from './attempts-per-address.ts';
 import { type CallRules, type Denial, denialOf, holderOf, ownerOf } from './authorize-call.ts';
 import type { CallFacts, CallRecorder } from './call-recorder.ts';
 import { canonicalRead } from './canonical-read.ts';
@@ -29,12 +30,15 @@ export interface CallAnswer {
 }
 
 const NOTHING = '{"response": null}';
+/** Of one person and minute: each is two records, and makes everybody read anew. */
+const MAX_CHANGES = 300;
 
 /** Makes calls that were read for callers who are known: authorises, asks luigid, and shows what this caller may see. */
 export class LuigidCalls {
   readonly #with: CallCollaborators;
   readonly #reads: ReturnType<typeof readAccessGate>;
   readonly #names: WorkerNames;
+  readonly #changes = new AttemptsPerAddress(MAX_CHANGES);
 
   constructor(collaborators: CallCollaborators) {
     this.#with = collaborators;
@@ -158,6 +162,10 @@ export class LuigidCalls {
     const view = this.#viewOf(call, caller);
     const shown = (answer: JsonValue) => encoded(filterAnswer(call.method.name, answer, view));
     if (call.method.name === 'get_scheduler_message_response') return shown(await upstream.call(call));
+    if (this.#changes.add(lineOfCaller(caller), this.#with.now()))
+      throw new Problem('rate-limited', 'There are too many changes by this person', {
+        headers: { 'retry-after': '60' },
+      });
     const { task_id: taskId, task, worker, resource } = call.arguments;
     const what = { method: call.method.name, taskId: taskId ?? task, worker, resource };
     // A worker is known by its own id.
