@@ -20,7 +20,7 @@ const hurried: Clock = { now: systemClock.now, sleep: (_, signal) => systemClock
 
 function pythons(): string[] {
   const names = existsSync(ENVIRONMENTS) ? readdirSync(ENVIRONMENTS) : [];
-  return names.filter((name) => /^azure-\d/.test(name)).map((name) => path.join(ENVIRONMENTS, name, 'bin', 'python'));
+  return names.filter((name) => /^clouds-\d/.test(name)).map((name) => path.join(ENVIRONMENTS, name, 'bin', 'python'));
 }
 
 describe("user code with Python's DefaultAzureCredential", function () {

@@ -30,9 +30,8 @@ export function placeForOthers(): PlaceForOthers {
 }
 
 function makePlace(): PlaceForOthers {
-  const folder = mkdtempSync(join(openFolder(), 'plumbline-others-'));
+  const folder = folderForOthers('plumbline-others-');
   process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
-  chmodSync(folder, 0o755);
   const version = preparedVersions(ROOT, 'luigi').find((one) => isStartable(interpreterOf(one)));
   const copied = version ?? preparedVersions(ROOT, 'luigi')[0] ?? '';
   const python = version ? interpreterOf(version) : copyOfInterpreter(interpreterOf(copied), folder);
@@ -42,6 +41,13 @@ function makePlace(): PlaceForOthers {
   cpSync(join(ROOT, 'test/fixtures/luigi'), join(folder, 'tasks'), { recursive: true });
   cpSync(join(ROOT, 'src/worker/plumbline_luigi'), join(folder, 'worker/plumbline_luigi'), { recursive: true });
   return { folder, python, modulePath, workerPath: join(folder, 'worker/plumbline_luigi') };
+}
+
+/** A new folder (0755) that every user can reach; whoever makes it removes it. */
+export function folderForOthers(prefix: string): string {
+  const folder = mkdtempSync(join(openFolder(), prefix));
+  chmodSync(folder, 0o755);
+  return folder;
 }
 
 /** The first folder for temporary files in which another user finds what lies there. */

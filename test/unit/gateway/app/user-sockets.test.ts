@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { UserSockets } from '#gateway/app/user-sockets.ts';
 import { whyNoUsers } from '#gateway/launch/switching-users.ts';
-import { placeForOthers } from '../../../support/place-for-others.ts';
+import { folderForOthers, placeForOthers } from '../../../support/place-for-others.ts';
 import { failure } from '../../../support/plumbline-failure.ts';
 import { bySocket } from '../../../support/task-token-client.ts';
 import { LIMITS, TIMEOUTS } from './gateway-world.ts';
@@ -32,7 +32,7 @@ describe('sockets of workers, one for each Unix user', () => {
   let runs: string;
   let open: UserSockets[];
   beforeEach(() => {
-    runs = mkdtempSync(join(tmpdir(), 'sockets-'));
+    runs = process.geteuid?.() === 0 ? folderForOthers('sockets-') : mkdtempSync(join(tmpdir(), 'sockets-'));
     chmodSync(runs, 0o711);
     open = [];
   });

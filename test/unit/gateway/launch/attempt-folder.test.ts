@@ -7,13 +7,14 @@ import { join } from 'node:path';
 import { Secret } from '#core/secret.ts';
 import { AttemptFolder } from '#gateway/launch/attempt-folder.ts';
 import { gatewayAccess, gatewaySecrets, gatewayVariables } from '#gateway/launch/gateway-access.ts';
+import { folderForOthers } from '../../../support/place-for-others.ts';
 
 const NOBODY = { name: 'nobody', uid: 65_534, gid: 65_534, home: '/nonexistent' };
 
 describe("the folder of an attempt, when its worker was killed with its tasks' tokens in it", () => {
   let runs: string;
   beforeEach(async () => {
-    runs = mkdtempSync(join(tmpdir(), 'attempts-'));
+    runs = process.geteuid?.() === 0 ? folderForOthers('attempts-') : mkdtempSync(join(tmpdir(), 'attempts-'));
     await chmod(runs, 0o711);
   });
   afterEach(() => rmSync(runs, { recursive: true, force: true }));
