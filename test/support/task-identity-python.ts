@@ -1,10 +1,11 @@
-import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, symlinkSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import type { PlaceForOthers } from './place-for-others.ts';
 
 /** A virtual environment with Luigi that every user can start. */
 export function pythonForOthers({ folder, python, modulePath }: PlaceForOthers): string {
-  const environment = join(folder, 'environment');
+  const environment = mkdtempSync(join(folder, 'environment-'));
+  chmodSync(environment, 0o755);
   const packages = modulePath.find((path) => path.endsWith('/site-packages')) ?? '';
   const library = join(environment, 'lib', basename(python));
   for (const path of [join(environment, 'bin'), library]) mkdirSync(path, { recursive: true });
