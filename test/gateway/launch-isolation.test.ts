@@ -15,7 +15,7 @@ const ALICE = { uid: 61_001, gid: 61_001 };
 const BOB = { uid: 61_002, gid: 61_002 };
 const named = ({ uid, gid }: typeof ALICE) => `${uid}:${gid}`;
 
-describe('workers with Unix users of their own', () => {
+describe('workers with Unix users of their own (needs root)', () => {
   let scenario: LaunchScenario;
 
   before(function () {

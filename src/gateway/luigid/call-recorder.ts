@@ -64,7 +64,10 @@ export class CallRecorder {
     this.recorded(facts).catch(() => undefined);
   }
 
-  /** Writes what was counted; a minute ends, or the gateway. */
+  /**
+   * Writes what was counted; a minute ends, or the gateway. The first of each kind stands already; of a count that cannot be
+   * written the log itself tells, with its account of the outage.
+   */
   async flush(): Promise<void> {
     const counted = [...this.#kinds.values()].filter(({ more }) => more > 0);
     this.#kinds.clear();

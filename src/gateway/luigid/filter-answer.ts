@@ -1,5 +1,4 @@
 import type { JsonValue } from '#core/json.ts';
-import { isInNamespaces } from '../policy/luigid-access.ts';
 import { escapedHtml, type Fields, isObject, listOf, objectOf, taskOf, tasksOf } from './answer-parts.ts';
 import type { AnswerView } from './answer-view.ts';
 import { publicParameters } from './public-parameters.ts';
@@ -67,8 +66,4 @@ function failure(answer: JsonValue, { hiddenParameters }: AnswerView): JsonValue
 function texts(answer: JsonValue, { forPages }: AnswerView, field: string): JsonValue {
   const found: Fields = objectOf(answer);
   return forPages ? { ...found, [field]: escapedHtml(found[field] ?? null) } : found;
-}
-
-export function isOwnTask(id: JsonValue | undefined, { namespaces }: AnswerView): boolean {
-  return typeof id === 'string' && isInNamespaces(id, namespaces);
 }
