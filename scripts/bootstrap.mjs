@@ -5,7 +5,7 @@ import { spawn } from 'node:child_process';
 import { delimiter, dirname, resolve } from 'node:path';
 import { installPackages, lockedNode, SetUpError } from './node-packages.mjs';
 import { environmentFolder, missingEnvironments, prepareEnvironments } from './python-environments.mjs';
-import { findPythons, requirePython } from './python-interpreters.mjs';
+import { findPythons, requireOneOf, requirePython } from './python-interpreters.mjs';
 
 const OLDEST_NODE = 20;
 const ROOT = resolve(import.meta.dirname ?? dirname(new URL(import.meta.url).pathname), '..');
@@ -18,8 +18,21 @@ const PYTHON_NEEDS = {
   'scripts/start.ts': { locks: ['luigi'], path: true },
   'scripts/local.ts': { locks: ['luigi'], path: true },
   'bench/bench.ts': { locks: ['luigi'] },
-  'scripts/test.ts': { locks: ['luigi', 'luigi-oldest', 'test', 'clouds'], everyPython: true },
-  'scripts/soak.ts': { locks: ['luigi', 'luigi-oldest', 'test', 'clouds'], everyPython: true },
+  'scripts/test.ts': {
+    locks: ['luigi', 'luigi-oldest', 'test', 'clouds', 'airflow-3', 'airflow-2.11'],
+    everyPython: true,
+  },
+  'scripts/soak.ts': { locks: ['luigi', 'luigi-oldest', 'test', 'clouds', 'airflow-3'], everyPython: true },
+};
+
+/**
+ * Where the requirements of a lock can be had, the better one first; it is made for one of them. The others are made for every
+ * Python that Luigi runs on.
+ * @type {Record<string, { pythons: string[], why: string }>}
+ */
+const LOCK_PYTHONS = {
+  'airflow-3': { pythons: ['3.12', '3.11'], why: 'the locked requirements of Airflow resolve on no other' },
+  'airflow-2.11': { pythons: ['3.12', '3.11'], why: 'the locked requirements of Airflow resolve on no other' },
 };
 
 const [script, ...args] = process.argv.slice(2);
@@ -57,8 +70,11 @@ function checkNode() {
 async function wantedEnvironments({ locks, everyPython }) {
   if (locks.length === 0) return [];
   const pythons = requirePython(await findPythons());
-  const used = everyPython ? pythons : pythons.slice(0, 1);
-  return locks.flatMap((lock) => used.map((python) => ({ lock, python })));
+  return locks.flatMap((lock) => {
+    const special = LOCK_PYTHONS[lock];
+    const used = special ? [requireOneOf(pythons, special)] : everyPython ? pythons : pythons.slice(0, 1);
+    return used.map((python) => ({ lock, python }));
+  });
 }
 
 /**

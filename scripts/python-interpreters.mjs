@@ -38,6 +38,20 @@ export function requirePython(pythons) {
   );
 }
 
+/**
+ * @param {Python[]} found
+ * @param {{ pythons: string[], why: string }} wanted versions, the better one first
+ * @returns {Python}
+ */
+export function requireOneOf(found, { pythons, why }) {
+  const best = pythons.map((version) => found.find((python) => python.version === version)).find((one) => one);
+  if (best) return best;
+  throw new SetUpError(
+    `Python ${pythons.join(' or ')} is needed, because ${why}; in PATH and pyenv there is ${found.map(({ version }) => version).join(', ')}. ` +
+      `Install one, for example with "pyenv install ${pythons[0]}", "uv python install ${pythons[0]}" or "brew install python@${pythons[0]}".`,
+  );
+}
+
 function pythonsInPath() {
   // pyenv's shims start a shell each and fail for versions that are not active; its versions are looked up directly.
   const folders = (process.env['PATH'] ?? '').split(delimiter).filter((folder) => folder && !/\bshims$/.test(folder));

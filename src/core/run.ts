@@ -16,6 +16,7 @@ export type RunState = 'queued' | 'running' | 'succeeded' | 'failed' | 'cancelle
  * - `unschedulable`: `requires()`, `complete()` or `output()` raised.
  * - `elsewhere`: another worker holds it.
  * - `died`: its process ended without a result.
+ * - `skipped`: the workflow itself decided not to run it.
  */
 export const TASK_STATES = [
   'pending',
@@ -29,6 +30,7 @@ export const TASK_STATES = [
   'unschedulable',
   'elsewhere',
   'died',
+  'skipped',
   'unknown',
 ] as const;
 export type TaskState = (typeof TASK_STATES)[number];

@@ -32,6 +32,8 @@ export interface Engine<Request extends { readonly id: string }> {
   /** `stopped`: the engine confirmed. `requested`: it is still winding down. */
   cancel(ref: RunRef, reason: CancelReason): Promise<'stopped' | 'requested'>;
   graph(of: RunRef, signal: AbortSignal): Promise<TaskGraph>;
+  /** Lets a run that ended without success go on where it failed. Absent: this engine cannot. */
+  resume?(ref: RunRef, attempt: string, signal: AbortSignal): Promise<RunRef>;
 }
 
 export type CancelReason = 'cancelled' | 'deadline';

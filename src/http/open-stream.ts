@@ -8,8 +8,8 @@ import { HttpResponse } from './http-response.ts';
 import { readBody } from './read-body.ts';
 
 export interface StreamRequest extends Pick<HttpRequest, 'url' | 'headers'> {
-  /** What a stream is served as, e.g. `text/event-stream`. */
-  readonly contentType: string;
+  /** What a stream is served as, e.g. `text/event-stream`; `undefined`: its server does not say (Airflow's wait). */
+  readonly contentType: string | undefined;
   /** Until the answer begins. @default 30_000 */
   readonly timeoutMs?: number | undefined;
   /** Longest silence in the stream. @default 60_000 */
@@ -62,9 +62,10 @@ export async function openStream(wanted: StreamRequest, network: NetworkSettings
   }
 }
 
-function isStream({ statusCode, headers }: http.IncomingMessage, contentType: string): boolean {
+function isStream({ statusCode, headers }: http.IncomingMessage, contentType: string | undefined): boolean {
   const type = headers['content-type']?.split(';')[0]?.trim().toLowerCase();
-  return statusCode === 200 && type === contentType && headers['content-encoding'] === undefined;
+  const isOne = contentType === undefined || type === contentType;
+  return statusCode === 200 && isOne && headers['content-encoding'] === undefined;
 }
 
 async function whole(message: http.IncomingMessage, name: RequestName, patience: Patience): Promise<HttpResponse> {

@@ -16,6 +16,7 @@ export const TASK_WORDS: Readonly<Record<TaskState, StateWords>> = {
   unknown: { sign: '❔', words: 'unknown' },
   blocked: { sign: '⛔', words: 'could not run' },
   elsewhere: { sign: '⛔', words: 'runs in another worker' },
+  skipped: { sign: '⏭️', words: 'skipped' },
   pending: { sign: '▫️', words: 'not started' },
   done: { sign: '✅', words: 'done' },
   complete: { sign: '☑️', words: 'already complete' },

@@ -17,6 +17,7 @@ const WORDS: Readonly<Record<TaskState, string>> = {
   unschedulable: '✘ could not be scheduled',
   elsewhere: '– runs in another worker',
   died: '✘ its process died',
+  skipped: '– skipped',
   unknown: '? unknown',
 };
 
@@ -41,6 +42,7 @@ const RESULTS: Partial<Readonly<Record<TaskState, NonNullable<ProgressRow['resul
   died: 'Failed',
   blocked: 'Skipped',
   elsewhere: 'Skipped',
+  skipped: 'Skipped',
   unknown: 'SucceededWithIssues',
 };
 

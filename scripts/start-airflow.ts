@@ -1,0 +1,234 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { copyFileSync, existsSync, mkdirSync, openSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { airflowSettings } from './airflow-settings.ts';
+import { freePort } from './start-luigid.ts';
+
+export type AirflowLine = '3' | '2.11';
+
+export interface AirflowOptions {
+  readonly line: AirflowLine;
+  /** The Python of an environment that has this Airflow. */
+  readonly python: string;
+  /** AIRFLOW_HOME; made when it is not there. */
+  readonly folder: string;
+  /** Where the DAGs are. */
+  readonly dags: string;
+  /** @default a free one */
+  readonly port?: number | undefined;
+  /** Of Airflow 3. @default simple */
+  readonly auth?: 'simple' | 'fab' | undefined;
+  /** Deferrable tasks need it. @default false */
+  readonly triggerer?: boolean | undefined;
+  /** `AIRFLOW__SECTION__KEY` and other variables, over those that this file sets. */
+  readonly settings?: Readonly<Record<string, string>> | undefined;
+  /** Folder that keeps a database of this Airflow without anything in it; it takes 10 to 25 s to make one. */
+  readonly cache?: string | undefined;
+}
+
+/** The same in every Airflow that is started here. `viewer` may read only. */
+export const AIRFLOW_USERS = {
+  admin: { username: 'ci', password: 'ci-local-only' },
+  viewer: { username: 'viewer', password: 'viewer-local-only' },
+} as const;
+
+const PARTS = {
+  '3': ['api-server', 'scheduler', 'dag-processor'],
+  '2.11': ['webserver', 'scheduler'],
+} as const satisfies Readonly<Record<AirflowLine, readonly string[]>>;
+
+const ARGUMENTS: Readonly<Record<string, readonly string[]>> = {
+  // How long SIGTERM waits for open streams; the configuration has no such setting that is followed (3.3.2).
+  'api-server': ['--worker-timeout', '5'],
+  // Else log servers listen on every address.
+  scheduler: ['--skip-serve-logs'],
+  triggerer: ['--skip-serve-logs'],
+};
+
+const READY_MS = 180_000;
+
+/** A real Airflow on loopback: SQLite, LocalExecutor. Resolves when its API answers. */
+export async function startAirflow(options: AirflowOptions): Promise<AirflowServer> {
+  const port = options.port ?? (await freePort());
+  const server = new AirflowServer(options, port);
+  try {
+    await server.prepare();
+    await server.startAll();
+    return server;
+  } catch (error) {
+    await server.close();
+    throw error;
+  }
+}
+
+export class AirflowServer {
+  readonly line: AirflowLine;
+  readonly url: string;
+  readonly folder: string;
+  readonly environment: Readonly<Record<string, string>>;
+  readonly #options: AirflowOptions;
+  readonly #parts = new Map<string, ChildProcess>();
+
+  constructor(options: AirflowOptions, port: number) {
+    this.#options = options;
+    this.line = options.line;
+    this.folder = options.folder;
+    this.url = `http://127.0.0.1:${port}`;
+    this.environment = {
+      ...environmentOf(options.python),
+      ...airflowSettings(options, port),
+      ...options.settings,
+    };
+  }
+
+  /** Its database and users. */
+  async prepare(): Promise<void> {
+    mkdirSync(join(this.folder, 'logs'), { recursive: true });
+    const { admin, viewer } = AIRFLOW_USERS;
+    const passwords = { [admin.username]: admin.password, [viewer.username]: viewer.password };
+    writeFileSync(join(this.folder, 'passwords.json'), JSON.stringify(passwords), { mode: 0o600 });
+    const cached = this.#cachedDatabase();
+    const database = join(this.folder, 'airflow.db');
+    if (existsSync(database)) return;
+    if (cached !== undefined && existsSync(cached)) return copyFileSync(cached, database);
+    await this.#must(['db', 'migrate']);
+    if (this.#options.auth === 'fab' || this.line === '2.11') await this.#createUsers();
+    if (cached !== undefined) keep(database, cached);
+  }
+
+  /** Starts every part and resolves when the API answers. */
+  async startAll(): Promise<void> {
+    for (const part of this.#partNames()) this.start(part);
+    await this.answers();
+  }
+
+  start(part: string): void {
+    const log = openSync(join(this.folder, 'logs', `${part}.log`), 'a');
+    const child = spawn(this.#program(), [part, ...(ARGUMENTS[part] ?? [])], {
+      cwd: this.folder,
+      env: this.environment,
+      stdio: ['ignore', log, log],
+      detached: true,
+    });
+    this.#parts.set(part, child);
+  }
+
+  /** Ends a part with everything that it started. */
+  async stop(part: string, signal: NodeJS.Signals = 'SIGTERM'): Promise<void> {
+    const child = this.#parts.get(part);
+    this.#parts.delete(part);
+    if (child?.pid === undefined) return;
+    const exited = child.exitCode !== null || child.signalCode !== null ? undefined : once(child, 'exit');
+    endGroup(child.pid, signal);
+    const patience = setTimeout(() => endGroup(child.pid, 'SIGKILL'), 15_000);
+    await exited;
+    clearTimeout(patience);
+    endGroup(child.pid, 'SIGKILL');
+  }
+
+  /** Resolves when its API answers. */
+  async answers(): Promise<void> {
+    const path = this.line === '3' ? '/api/v2/version' : '/api/v1/version';
+    const until = Date.now() + READY_MS;
+    while (Date.now() < until) {
+      if (await isOk(`${this.url}${path}`)) return;
+      this.#checkAlive();
+      await sleep(200);
+    }
+    throw new Error(`Airflow ${this.line} does not answer at ${this.url}; see ${this.folder}/logs`);
+  }
+
+  /** The `airflow` command of this installation. */
+  async airflow(args: readonly string[]): Promise<{ readonly code: number | null; readonly output: string }> {
+    const child = spawn(this.#program(), args, { cwd: this.folder, env: this.environment });
+    let output = '';
+    for (const stream of [child.stdout, child.stderr]) {
+      stream.setEncoding('utf8').on('data', (text: string) => {
+        output += text;
+      });
+    }
+    const [code] = (await once(child, 'close')) as [number | null];
+    return { code, output };
+  }
+
+  /** Kills what is left. The folder stays. */
+  async close(): Promise<void> {
+    await Promise.all([...this.#parts.keys()].map((part) => this.stop(part, 'SIGKILL')));
+  }
+
+  #partNames(): readonly string[] {
+    return [...PARTS[this.line], ...(this.#options.triggerer ? ['triggerer'] : [])];
+  }
+
+  #program(): string {
+    return join(dirname(this.#options.python), 'airflow');
+  }
+
+  #cachedDatabase(): string | undefined {
+    const { cache, auth = 'simple' } = this.#options;
+    return cache === undefined ? undefined : join(cache, `${this.line}-${auth}.db`);
+  }
+
+  async #createUsers(): Promise<void> {
+    // Before this there are no roles but Admin and Public.
+    await this.#must(['sync-perm']);
+    for (const [{ username, password }, role] of [
+      [AIRFLOW_USERS.admin, 'Admin'],
+      [AIRFLOW_USERS.viewer, 'Viewer'],
+    ] as const) {
+      const name = ['-u', username, '-f', username, '-l', username, '-e', `${username}@localhost`];
+      await this.#must(['users', 'create', ...name, '-r', role, '-p', password]);
+    }
+  }
+
+  async #must(args: readonly string[]): Promise<void> {
+    const { code, output } = await this.airflow(args);
+    if (code !== 0)
+      throw new Error(`airflow ${args.slice(0, 2).join(' ')} ended with ${code}:\n${output.slice(-4_000)}`);
+  }
+
+  #checkAlive(): void {
+    for (const [part, { exitCode, signalCode }] of this.#parts) {
+      if (exitCode === null && signalCode === null) continue;
+      const log = readFileSync(join(this.folder, 'logs', `${part}.log`), 'utf8');
+      throw new Error(`Airflow's ${part} ended with ${exitCode ?? signalCode}:\n${log.slice(-4_000)}`);
+    }
+  }
+}
+
+/** Only what a program needs; whatever the shell has set for another Airflow stays out. */
+function environmentOf(python: string): Record<string, string> {
+  const passed = ['HOME', 'LANG', 'TMPDIR', 'TZ', 'USER'].flatMap((name) => {
+    const value = process.env[name];
+    return value === undefined ? [] : [[name, value] as const];
+  });
+  // The executor of 2.11 starts `airflow` by its name.
+  return { ...Object.fromEntries(passed), PATH: `${dirname(python)}:${process.env['PATH'] ?? ''}` };
+}
+
+function keep(database: string, cached: string): void {
+  mkdirSync(dirname(cached), { recursive: true });
+  const partial = `${cached}.${process.pid}`;
+  copyFileSync(database, partial);
+  renameSync(partial, cached);
+}
+
+async function isOk(url: string): Promise<boolean> {
+  try {
+    return (await fetch(url, { signal: AbortSignal.timeout(5_000) })).ok;
+  } catch {
+    return false;
+  }
+}
+
+/** Each part leads a process group of its own: the executor's processes are in the scheduler's. */
+function endGroup(pid: number | undefined, signal: NodeJS.Signals): void {
+  if (pid === undefined) return;
+  try {
+    process.kill(-pid, signal);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+  }
+}
