@@ -13,11 +13,11 @@ export interface AgentEndpoint {
 }
 
 export function agentEndpoint(connection: Connection): AgentEndpoint {
-  return connection.type === 'plumbline-gateway' ? gatewayEndpoint(connection) : azureEndpoint(connection);
+  return connection.type === 'azurerm' ? azureEndpoint(connection) : ownEndpoint(connection);
 }
 
-/** What the extension's own type of connection has: its address, its scheme's parameters and its fields as data. */
-function gatewayEndpoint(connection: Connection): AgentEndpoint {
+/** What the extension's own types of connection have: their address, their scheme's parameters and their fields as data. */
+function ownEndpoint(connection: Connection): AgentEndpoint {
   const { id, name, type, url = '', scheme, data } = connection;
   return { id, name, type, url, scheme, parameters: parameters(connection), data: { ...data } };
 }
@@ -54,6 +54,8 @@ function azureEndpoint(connection: Connection): AgentEndpoint {
 function parameters(connection: Connection): Record<string, string> {
   const { scheme, tenantId: tenantid, clientId: serviceprincipalid } = connection;
   if (scheme === 'None') return {};
+  if (scheme === 'Token') return { apitoken: connection.secret ?? '' };
+  if (scheme === 'UsernamePassword') return { username: connection.username ?? '', password: connection.secret ?? '' };
   if (scheme === 'ManagedServiceIdentity') return { tenantid };
   if (scheme === 'ServicePrincipal')
     return { tenantid, serviceprincipalid, authenticationType: 'spnKey', serviceprincipalkey: connection.secret ?? '' };

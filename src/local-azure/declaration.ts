@@ -64,22 +64,40 @@ export type FederatedCredentialDeclaration =
   | { readonly connection: string }
   | { readonly issuer: string; readonly subject: string; readonly audience?: string };
 
+export type ConnectionType = 'azurerm' | 'plumbline-gateway' | 'plumbline-airflow';
+
+/**
+ * As the agent spells it. `Token` and `UsernamePassword`: only of an Airflow. `None`, of a gateway or of an Airflow behind one: the
+ * pipeline's own token is all there is.
+ */
+export type ConnectionScheme =
+  | 'WorkloadIdentityFederation'
+  | 'ManagedServiceIdentity'
+  | 'ServicePrincipal'
+  | 'Token'
+  | 'UsernamePassword'
+  | 'None';
+
 export interface ConnectionDeclaration {
   readonly name: string;
   readonly id?: string;
-  /** Default `azurerm`. `plumbline-gateway` needs a `url`, and with federation the gateway's `audience` in `data`. */
-  readonly type?: 'azurerm' | 'plumbline-gateway';
+  /** Default `azurerm`. The others need a `url`, and with federation the gateway's `audience` in `data`. */
+  readonly type?: ConnectionType;
   readonly url?: string;
-  /** `None`, only of a gateway: the pipeline's own token is all there is. */
-  readonly scheme: 'WorkloadIdentityFederation' | 'ManagedServiceIdentity' | 'ServicePrincipal' | 'None';
+  readonly scheme: ConnectionScheme;
   /** The identity it stands for. Without one, `tenant` and `clientId` are presented as they are (also when they do not exist). */
   readonly identity?: string;
   readonly tenant?: string;
   readonly clientId?: string;
   /** Who issues its ID tokens. Default `EntraID` in the public cloud, `AzureDevOps` elsewhere. */
   readonly issuerType?: 'EntraID' | 'AzureDevOps';
-  /** `ServicePrincipal` only: the stored secret as the agent hands it over. Entra here never accepts it. */
+  /**
+   * The stored secret as the agent hands it over: of a `ServicePrincipal` (Entra here never accepts it), the API token of
+   * `Token`, the password of `UsernamePassword`.
+   */
   readonly secret?: string;
+  /** `UsernamePassword` only. */
+  readonly username?: string;
   /** Further data parameters, or other values for the usual ones. */
   readonly data?: Readonly<Record<string, string>>;
 }

@@ -45,6 +45,7 @@ export function resolveConnection(
       ? entraConnectionSubject(tenantId, organization.id, id)
       : connectionSubject(organization.name, project.name, declared.name),
     secret: declared.secret,
+    username: declared.username,
     data: declared.data ?? {},
   };
 }

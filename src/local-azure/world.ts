@@ -1,5 +1,5 @@
 import type { CloudName } from './clouds.ts';
-import type { AzureDeclaration, RoleAssignmentDeclaration } from './declaration.ts';
+import type { AzureDeclaration, ConnectionScheme, ConnectionType, RoleAssignmentDeclaration } from './declaration.ts';
 
 /** A declaration with its names resolved, its ids filled in and its defaults set. */
 export interface World {
@@ -44,10 +44,10 @@ export interface FederatedCredential {
 export interface Connection {
   readonly id: string;
   readonly name: string;
-  readonly type: 'azurerm' | 'plumbline-gateway';
+  readonly type: ConnectionType;
   /** Absent: that of the cloud. */
   readonly url: string | undefined;
-  readonly scheme: 'WorkloadIdentityFederation' | 'ManagedServiceIdentity' | 'ServicePrincipal' | 'None';
+  readonly scheme: ConnectionScheme;
   readonly cloud: CloudName;
   readonly tenantId: string;
   readonly clientId: string;
@@ -55,6 +55,8 @@ export interface Connection {
   readonly issuer: string;
   readonly subject: string;
   readonly secret: string | undefined;
+  /** Of the scheme `UsernamePassword`. */
+  readonly username: string | undefined;
   readonly data: Readonly<Record<string, string>>;
 }
 

@@ -55,6 +55,28 @@ describe('the Azure declaration', () => {
     }
   });
 
+  it('takes of each type of connection only the schemes that it has, with what they need', () => {
+    const url = 'https://airflow.example.com';
+    const wrong = [
+      { name: 'a', scheme: 'Token', secret: 'abc' },
+      { name: 'b', scheme: 'Token', type: 'plumbline-gateway', url },
+      { name: 'c', scheme: 'ServicePrincipal', type: 'plumbline-airflow', url },
+      { name: 'd', scheme: 'Token', type: 'plumbline-airflow', url },
+      { name: 'e', scheme: 'UsernamePassword', type: 'plumbline-airflow', url, secret: 'abc' },
+      { name: 'f', scheme: 'Token', type: 'plumbline-airflow', secret: 'abc' },
+      { name: 'g', scheme: 'Token', type: 'plumbline-airflow', url, secret: 'abc', username: 'steps' },
+    ];
+    for (const [at, connection] of wrong.entries()) {
+      const found = findings(() => readAzureDeclaration({ ...smallest, connections: [connection] }));
+      assert.ok(
+        found.some((finding) => finding.startsWith('/connections/0')),
+        `${at}: ${found.join('\n')}`,
+      );
+    }
+    const right = { name: 'h', scheme: 'UsernamePassword', type: 'plumbline-airflow', url, username: 's', secret: 'p' };
+    assert.equal(resolveWorld(readAzureDeclaration({ ...smallest, connections: [right] })).connections.length, 1);
+  });
+
   it('never repeats a value of the file in a message', () => {
     const wrong = {
       ...smallest,

@@ -200,4 +200,31 @@ describe('the pipeline’s side', () => {
     ]);
     assert.deepEqual(seen['machine'], ['ManagedServiceIdentity', ['tenantid']]);
   });
+
+  it('shows connections to an Airflow with what their schemes hold, spelled as the agent spells it', async () => {
+    const airflow = { type: 'plumbline-airflow', url: 'https://airflow.example.com' } as const;
+    const azure = await startLocalAzure(
+      sampleDeclaration({
+        identities: [],
+        machineIdentities: [],
+        vaults: [],
+        roleAssignments: [],
+        connections: [
+          { name: 'token', scheme: 'Token', secret: 'an-api-token', ...airflow },
+          { name: 'basic', scheme: 'UsernamePassword', username: 'steps', secret: 'a-password', ...airflow },
+          { name: 'gateway', scheme: 'None', data: { gatewayUrl: 'https://gateway.example.com' }, ...airflow },
+        ],
+      }),
+    );
+    await azure.close();
+    const seen = azure.connections().map(({ name, type, url, scheme, parameters, data }) => {
+      assert.deepEqual([type, url], ['plumbline-airflow', airflow.url]);
+      return [name, scheme, parameters, data];
+    });
+    assert.deepEqual(seen, [
+      ['token', 'Token', { apitoken: 'an-api-token' }, {}],
+      ['basic', 'UsernamePassword', { username: 'steps', password: 'a-password' }, {}],
+      ['gateway', 'None', {}, { gatewayUrl: 'https://gateway.example.com' }],
+    ]);
+  });
 });
