@@ -27,6 +27,10 @@ export interface ReportFacts {
   readonly producerVersion: string;
   /** Milliseconds since the epoch. */
   readonly createdAt: number;
+  /** The page of the run at its engine. */
+  readonly engineUrl?: string | undefined;
+  /** By which other systems name the story that this run belongs to. */
+  readonly sharedId?: string | undefined;
   readonly identity?: IdentityFacts | undefined;
   readonly gateway?: GatewayFacts | undefined;
   readonly secrets?: readonly SecretUse[] | undefined;
@@ -66,7 +70,7 @@ export function buildReport(outcome: RunOutcome, provenance: Provenance, facts: 
   };
 }
 
-function buildRun(outcome: RunOutcome, { runId, workflow }: ReportFacts): ReportRun {
+function buildRun(outcome: RunOutcome, { runId, workflow, engineUrl, sharedId }: ReportFacts): ReportRun {
   const root = outcome.tasks.find(({ id }) => id === outcome.rootTaskId);
   const { name, version } = outcome.engine;
   return {
@@ -79,6 +83,8 @@ function buildRun(outcome: RunOutcome, { runId, workflow }: ReportFacts): Report
     adopted: outcome.adopted,
     parameters: buildParameters(root?.parameters ?? {}),
     engine: { name: cutText(name, CAPS.name), ...(version && { version: cutText(version, CAPS.name) }) },
+    ...optionalText('url', engineUrl),
+    ...optionalText('sharedId', sharedId),
     startedAt: buildTime(outcome.startedAt) ?? 0,
     endedAt: buildTime(outcome.endedAt) ?? 0,
   };

@@ -91,6 +91,8 @@ const run = object<ReportRun>({
   adopted: flag,
   parameters,
   engine: object<ReportRun['engine']>({ name, version: named }),
+  url: named,
+  sharedId: named,
   startedAt: finite,
   endedAt: finite,
 });

@@ -40,6 +40,10 @@ export interface ReportRun {
   /** Public parameters of the root task. */
   readonly parameters: Readonly<Record<string, string>>;
   readonly engine: { readonly name: string; readonly version?: string | undefined };
+  /** The page of the run at its engine, where it has one. */
+  readonly url?: string | undefined;
+  /** By which the systems on either side of the run name the whole story. */
+  readonly sharedId?: string | undefined;
   readonly startedAt: number;
   readonly endedAt: number;
 }

@@ -2,12 +2,12 @@ import type { Clock } from '#core/clock.ts';
 import { PlumblineError } from '#core/errors.ts';
 import type { TaskGraph } from '#core/graph.ts';
 import { Secret } from '#core/secret.ts';
+import { type GatewayCall, gatewayRefusal, noGateway } from '#http/gateway-problem.ts';
 import type { Http, HttpRequest } from '#http/http.ts';
 import type { HttpResponse } from '#http/http-response.ts';
 import { openStream } from '#http/open-stream.ts';
+import { AnswerError } from '../answer-fields.ts';
 import type { CancelReason } from '../engine.ts';
-import { AnswerError } from './answer-fields.ts';
-import { type GatewayCall, gatewayRefusal, noGateway } from './gateway-problem.ts';
 import type { GatewayCredentials, GatewayRunRequest } from './gateway-request.ts';
 import {
   GATEWAY_RUN_ID,

@@ -1,6 +1,6 @@
 import type { GraphNode, TaskGraph } from '#core/graph.ts';
 import type { RunState } from '#core/run.ts';
-import { AnswerError, Fields } from './answer-fields.ts';
+import { AnswerError, Fields } from '../answer-fields.ts';
 import { RUN_STATES } from './gateway-update.ts';
 
 /** What a gateway says of a run, beside its outcome. Everything in it is the gateway's word. */

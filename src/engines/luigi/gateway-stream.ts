@@ -1,4 +1,4 @@
-import { AnswerError } from './answer-fields.ts';
+import { AnswerError } from '../answer-fields.ts';
 import { type GatewayUpdate, readUpdate } from './gateway-update.ts';
 
 /** What an event stream says. `alive`: a sign of life without content. `end`: nothing comes any more. */

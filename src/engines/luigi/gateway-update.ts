@@ -2,7 +2,7 @@ import type { Dataset } from '#core/dataset.ts';
 import { ERROR_FAMILIES, type ErrorCode } from '#core/errors.ts';
 import type { Finding, RunOutcome, RunState, RunUpdate, TaskFailure, TaskRecord } from '#core/run.ts';
 import { TASK_STATES } from '#core/run.ts';
-import { AnswerError, Fields } from './answer-fields.ts';
+import { AnswerError, Fields } from '../answer-fields.ts';
 
 /** The outcome as a gateway sends it: its tasks were told before. */
 export type GatewayOutcome = Omit<RunOutcome, 'tasks' | 'adopted'>;

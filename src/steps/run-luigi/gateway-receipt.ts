@@ -6,8 +6,8 @@ import type { GatewayRunFacts } from '#engines/luigi/gateway-run.ts';
 import type { LuigiGatewayEngine } from '#engines/luigi/luigi-gateway.ts';
 import type { GatewayIdentity } from '#identity/gateway-identity.ts';
 import type { GatewayFacts, SecretUse } from '#report/schema.ts';
-import type { Delivery } from './deliver.ts';
-import { identityFacts } from './identity-facts.ts';
+import type { Delivery } from '../deliver.ts';
+import { identityFacts } from '../identity-facts.ts';
 
 const ASK_MS = 15_000;
 /** A cancelled step is killed soon. */

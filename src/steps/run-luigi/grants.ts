@@ -7,10 +7,10 @@ import { type RenewalProblem, startTokenFile, type TokenFile, variablesBeforeTok
 import type { IdentityFacts, SecretUse } from '#report/schema.ts';
 import { keyVault, type VaultSecret } from '#secrets/key-vault.ts';
 import { vaultAddress } from '#secrets/vault-address.ts';
-import { identityFacts } from './identity-facts.ts';
+import { identityFacts } from '../identity-facts.ts';
+import { stateDirectory } from '../state-directory.ts';
 import type { RunLuigiInputs } from './inputs.ts';
 import type { SecretBinding } from './secret-bindings.ts';
-import { stateDirectory } from './state-directory.ts';
 
 /** What the connection gives to the run. `close` ends it. */
 export interface Grants {

@@ -3,8 +3,8 @@ import type { Step } from '#core/step.ts';
 import { type CleanUp, cleanUpLuigiRun, findLuigiRun } from '#engines/luigi/clean-up.ts';
 import { removeTokenFiles } from '#identity/token-file.ts';
 import { numberedId } from '#run/run-key.ts';
-import { GatewayMarks } from './gateway-marks.ts';
-import { runsDirectory, stateDirectory } from './state-directory.ts';
+import { RemoteRunMarks } from '../remote-run-marks.ts';
+import { runsDirectory, stateDirectory } from '../state-directory.ts';
 import { stopAtGateway } from './stop-at-gateway.ts';
 
 /** Under which the main handler remembers the key of its runs, before it starts one. */
@@ -18,7 +18,7 @@ export const RUN_KEY = 'plumblineRun';
 export const stopLeftovers: Step = async (host, signal) => {
   // No step of the job runs any more: every file that is left belongs to one that was killed.
   await removeTokenFiles(stateDirectory(host));
-  const left = GatewayMarks.toStop(host);
+  const left = RemoteRunMarks.toStop(host);
   if (left !== undefined) return stopAtGateway(left, host, signal);
   const key = host.memory.get(RUN_KEY);
   if (key === undefined) return { result: 'Succeeded', message: 'No run was started.' };

@@ -12,13 +12,14 @@ import { type FollowedEngine, followRun } from '#run/follow-run.ts';
 import { attemptOf, runKey } from '#run/run-key.ts';
 import { startOrAdopt } from '#run/start-or-adopt.ts';
 import { isDirty } from '../checkout-state.ts';
-import { claimedFacts } from './claimed-facts.ts';
-import { conclude, tell } from './conclude.ts';
+import { claimedFacts } from '../claimed-facts.ts';
+import { conclude, tell } from '../conclude.ts';
+import { RemoteRunMarks } from '../remote-run-marks.ts';
+import { RunView } from '../run-view.ts';
+import { deliveryOf } from './delivery.ts';
 import type { GatewayInputs } from './gateway-inputs.ts';
-import { GatewayMarks } from './gateway-marks.ts';
 import { gatewayReceipt } from './gateway-receipt.ts';
 import type { RunLuigiInputs } from './inputs.ts';
-import { RunView } from './run-view.ts';
 
 /** The engine of the gateway that a connection names, signed in as this pipeline. Asks nobody yet. */
 export function openGateway(
@@ -43,7 +44,7 @@ export async function runAtGateway(
   const dirty = isDirty(provenance.source, signal);
   const request = requestOf(inputs, gateway, provenance, host);
   host.log.info(`Gateway ${engine.url}, role ${request.role}; run ${request.id}`);
-  const marks = new GatewayMarks(host.memory);
+  const marks = new RemoteRunMarks(host.memory);
   marks.waiting(request.id, signal);
   const { ref, how } = await startOrAdopt(engine, request, inputs.onExistingRun, signal);
   host.setOutput('runId', ref.id);
@@ -54,13 +55,17 @@ export async function runAtGateway(
   const receipt = await gatewayReceipt(engine, ref, { identity, connection: gateway.connection, host, signal });
   tell(outcome.findings, provenance, host);
   const source = { ...provenance.source, dirty: await dirty };
-  return conclude(ref, outcome, { inputs, ...receipt, provenance: { ...provenance, source }, host, signal });
+  return conclude(
+    ref,
+    outcome,
+    deliveryOf(inputs, outcome, { ...receipt, provenance: { ...provenance, source }, host, signal }),
+  );
 }
 
 interface Surroundings {
   readonly host: Host;
   readonly signal: AbortSignal;
-  readonly marks: GatewayMarks;
+  readonly marks: RemoteRunMarks;
 }
 
 function requestOf(

@@ -15,13 +15,14 @@ import { followRun } from '#run/follow-run.ts';
 import { attemptOf, runKey } from '#run/run-key.ts';
 import { startOrAdopt } from '#run/start-or-adopt.ts';
 import { isDirty } from '../checkout-state.ts';
-import { conclude, tell } from './conclude.ts';
+import { conclude, tell } from '../conclude.ts';
+import { RunView } from '../run-view.ts';
+import { runsDirectory } from '../state-directory.ts';
+import { deliveryOf } from './delivery.ts';
 import { type Grants, openGrants } from './grants.ts';
 import { type RunLuigiInputs, readInputs } from './inputs.ts';
 import { RUN_KEY } from './post-job.ts';
 import { runAtGateway } from './run-at-gateway.ts';
-import { RunView } from './run-view.ts';
-import { runsDirectory } from './state-directory.ts';
 
 /**
  * `RunLuigi@1`: runs a Luigi task with everything it requires, on this agent under the identity of a service connection or at
@@ -51,7 +52,11 @@ async function runOnAgent(inputs: RunLuigiInputs, host: Host, signal: AbortSigna
     if (refused.signal.aborted) host.issue(refusal(asPlumblineError(refused.signal.reason)));
     tell(outcome.findings, provenance, host);
     const source = { ...provenance.source, dirty: await dirty };
-    return await conclude(ref, outcome, { inputs, grants, provenance: { ...provenance, source }, host, signal });
+    return await conclude(
+      ref,
+      outcome,
+      deliveryOf(inputs, outcome, { grants, provenance: { ...provenance, source }, host, signal }),
+    );
   } finally {
     await grants.close();
   }

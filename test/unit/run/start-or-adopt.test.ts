@@ -12,13 +12,19 @@ const ref = (id: string): RunRef => ({ id, engine: 'memory', handle: id });
 /** An engine that remembers runs; those given are there already. */
 function engineWith(
   ...runs: { id: string; state: RunState; attempt: string }[]
-): Engine<Request> & { started: string[] } {
+): Engine<Request> & { started: string[]; resumed: string[] } {
   const known = new Map<string, FoundRun>(runs.map(({ id, ...run }) => [id, { ref: ref(id), ...run }]));
   const started: string[] = [];
+  const resumed: string[] = [];
   return {
     name: 'memory',
     capabilities: { survivesCaller: true, taskLogs: false, staticGraph: false },
     started,
+    resumed,
+    resume: async ({ id }, attempt) => {
+      resumed.push(`${id} in attempt ${attempt}`);
+      return ref(id);
+    },
     start: async ({ id, attempt }) => {
       started.push(id);
       known.set(id, { ref: ref(id), state: 'running', attempt });
@@ -40,7 +46,7 @@ const STANDINGS: Record<Standing, Parameters<typeof engineWith>> = {
 };
 const signal = new AbortController().signal;
 
-const CHOICES = ['adopt', 'fail', 'new'] as const satisfies OnExistingRun[];
+const CHOICES = ['adopt', 'fail', 'new', 'clearFailed'] as const satisfies OnExistingRun[];
 const CELLS = (Object.keys(STANDINGS) as Standing[]).flatMap((standing) =>
   CHOICES.map((choice) => [standing, choice] as const),
 );
@@ -48,19 +54,20 @@ const CELLS = (Object.keys(STANDINGS) as Standing[]).flatMap((standing) =>
 const EXPECTED = {
   start: (standing: Standing) => {
     const id = standing === 'none' ? 'key' : 'key~2';
-    return { id, how: 'started', started: [id] };
+    return { id, how: 'started', started: [id], resumed: [] };
   },
-  adopt: () => ({ id: 'key', how: 'adopted', started: [] }),
-  refuse: () => ({ code: 'ERR_RUN_EXISTS', started: [] }),
+  adopt: () => ({ id: 'key', how: 'adopted', started: [], resumed: [] }),
+  resume: () => ({ id: 'key', how: 'resumed', started: [], resumed: ['key in attempt 2'] }),
+  refuse: () => ({ code: 'ERR_RUN_EXISTS', started: [], resumed: [] }),
 } as const;
 
 async function decide(standing: Standing, choice: OnExistingRun): Promise<object> {
   const engine = engineWith(...STANDINGS[standing]);
   try {
     const { ref: run, how } = await startOrAdopt(engine, { id: 'key', attempt: '2' }, choice, signal);
-    return { id: run.id, how, started: engine.started };
+    return { id: run.id, how, started: engine.started, resumed: engine.resumed };
   } catch (error) {
-    return { code: (error as PlumblineError).code, started: engine.started };
+    return { code: (error as PlumblineError).code, started: engine.started, resumed: engine.resumed };
   }
 }
 
@@ -100,10 +107,19 @@ describe('the same run, once', () => {
     });
   }
 
+  it('resumes nothing where the engine cannot', async () => {
+    const { resume: _, ...engine } = engineWith({ id: 'key', state: 'failed', attempt: '1' });
+    await assert.rejects(startOrAdopt(engine, { id: 'key', attempt: '1' }, 'clearFailed', signal), TypeError);
+    assert.deepEqual(engine.started, []);
+  });
+
   it('stands in docs/outcomes.md as it is decided', () => {
     const page = readFileSync(new URL('../../../docs/outcomes.md', import.meta.url), 'utf8');
-    const rows = [...page.matchAll(/^\| `([a-z-]+)`: [^|]*\| (\w+) \| (\w+) \| (\w+) \|$/gm)];
-    const documented = rows.map(([, standing, adopt, fail, create]) => [standing, { adopt, fail, new: create }]);
+    const rows = [...page.matchAll(/^\| `([a-z-]+)`: [^|]*\| (\w+) \| (\w+) \| (\w+) \| (\w+) \|$/gm)];
+    const documented = rows.map(([, standing, adopt, fail, create, clearFailed]) => [
+      standing,
+      { adopt, fail, new: create, clearFailed },
+    ]);
     assert.deepEqual(Object.fromEntries(documented), ADOPTION_TABLE);
   });
 });

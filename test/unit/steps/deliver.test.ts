@@ -2,9 +2,9 @@ import assert from 'node:assert/strict';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { deliver } from '#steps/run-luigi/deliver.ts';
-import { recordingHost } from '../../../support/recording-host.ts';
-import { failedRun, sampleProvenance } from '../../../support/sample-run.ts';
+import { deliver } from '#steps/deliver.ts';
+import { recordingHost } from '../../support/recording-host.ts';
+import { failedRun, sampleProvenance } from '../../support/sample-run.ts';
 
 const REF = { id: 'plumbline-1', engine: 'luigi', handle: '/runs/plumbline-1' };
 
@@ -18,24 +18,8 @@ describe('what is kept of a run', () => {
   async function delivered() {
     const host = recordingHost({ variables: { 'Agent.TempDirectory': temp } });
     const findings = await deliver(REF, failedRun(), {
-      inputs: {
-        module: 'sales.daily',
-        task: 'DailyReport',
-        parameters: {},
-        connection: undefined,
-        keyVault: undefined,
-        secrets: [],
-        taskIdentity: 'none',
-        python: undefined,
-        virtualEnv: undefined,
-        workingDirectory: temp,
-        scheduler: 'local',
-        workers: 1,
-        timeoutMs: undefined,
-        onExistingRun: 'adopt',
-        lineage: 'file',
-        gateway: undefined,
-      },
+      workflow: 'DailyReport',
+      lineage: 'file',
       grants: { identity: undefined, uses: [] },
       provenance: sampleProvenance(),
       host,

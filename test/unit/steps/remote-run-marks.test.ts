@@ -1,35 +1,35 @@
 import assert from 'node:assert/strict';
-import { GatewayMarks } from '#steps/run-luigi/gateway-marks.ts';
-import { recordingHost } from '../../../support/recording-host.ts';
+import { RemoteRunMarks } from '#steps/remote-run-marks.ts';
+import { recordingHost } from '../../support/recording-host.ts';
 
 describe('what the end of the job stops at a gateway', () => {
   const host = (jobStatus = 'Failed') => recordingHost({ variables: { 'Agent.JobStatus': jobStatus } });
 
   it('is nothing when the step was killed and nobody had cancelled it: the next attempt takes the run over', () => {
     const step = host();
-    new GatewayMarks(step.memory).waiting('key', new AbortController().signal);
-    assert.equal(GatewayMarks.toStop(step), undefined);
+    new RemoteRunMarks(step.memory).waiting('key', new AbortController().signal);
+    assert.equal(RemoteRunMarks.toStop(step), undefined);
   });
 
   it('is the run of a step that was asked to stop and did not come to it', () => {
     const step = host();
     const cancel = new AbortController();
-    new GatewayMarks(step.memory).waiting('key', cancel.signal);
+    new RemoteRunMarks(step.memory).waiting('key', cancel.signal);
     cancel.abort();
-    assert.equal(GatewayMarks.toStop(step), 'key');
+    assert.equal(RemoteRunMarks.toStop(step), 'key');
   });
 
   it('is the run of a step that no signal reached, as in a container, when the job was cancelled', () => {
     const step = host('Canceled');
-    new GatewayMarks(step.memory).waiting('key', new AbortController().signal);
-    assert.equal(GatewayMarks.toStop(step), 'key');
+    new RemoteRunMarks(step.memory).waiting('key', new AbortController().signal);
+    assert.equal(RemoteRunMarks.toStop(step), 'key');
   });
 
   it('is nothing once the run has ended, was stopped, or was left with wait: false', () => {
     const step = host('Canceled');
-    const marks = new GatewayMarks(step.memory);
+    const marks = new RemoteRunMarks(step.memory);
     marks.waiting('key', AbortSignal.abort());
     marks.done();
-    assert.equal(GatewayMarks.toStop(step), undefined);
+    assert.equal(RemoteRunMarks.toStop(step), undefined);
   });
 });

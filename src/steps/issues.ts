@@ -1,9 +1,9 @@
 import { isAbsolute, relative } from 'node:path';
+import { capFindings } from '#core/cap-findings.ts';
 import type { HostIssue } from '#core/host.ts';
 import type { SourceProvenance } from '#core/provenance.ts';
 import type { Finding } from '#core/run.ts';
 import { withRemedy } from '#core/with-remedy.ts';
-import { capFindings } from '#engines/luigi/findings.ts';
 
 /**
  * The findings as issues of the pipeline run, the most important first, at most ten of each kind. A finding whose code lies

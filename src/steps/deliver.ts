@@ -6,24 +6,33 @@ import { neutraliseJson } from '#core/neutralise.ts';
 import { PRODUCT_VERSION } from '#core/product-version.ts';
 import type { Provenance } from '#core/provenance.ts';
 import type { Finding, RunOutcome, RunRef, TaskState } from '#core/run.ts';
-import { describeLineage } from '#lineage/describe-lineage.ts';
+import { describeLineage, type LineageOptions } from '#lineage/describe-lineage.ts';
 import { encodeLineage } from '#lineage/encode-lineage.ts';
 import { writeLineageFile } from '#lineage/lineage-file.ts';
 import type { RunEvent } from '#lineage/open-lineage.ts';
 import { type Publication, publishReport } from '#publish/publish-report.ts';
 import { buildReport } from '#report/build-report.ts';
 import { renderSummary } from '#report/render-summary.ts';
-import type { Cut, GatewayFacts, LineageReceipt, Report } from '#report/schema.ts';
-import type { Grants } from './grants.ts';
-import type { RunLuigiInputs } from './inputs.ts';
+import type { Cut, GatewayFacts, IdentityFacts, LineageReceipt, Report, SecretUse } from '#report/schema.ts';
 import { RunFiles } from './run-files.ts';
 import { stateDirectory } from './state-directory.ts';
 
 export interface Delivery {
-  readonly inputs: RunLuigiInputs;
-  readonly grants: Pick<Grants, 'identity' | 'uses'>;
+  /** The task family or the DAG that was asked for. */
+  readonly workflow: string;
+  readonly lineage: 'run' | 'file' | 'none';
+  /** Beside run, workflow and version. */
+  readonly describe?: Omit<LineageOptions, 'runId' | 'workflow' | 'producerVersion'> | undefined;
+  /** Whom the step acted as, and the secrets it read. */
+  readonly grants: { readonly identity: IdentityFacts | undefined; readonly uses: readonly SecretUse[] };
   /** Only of a run at a gateway. */
   readonly gateway?: GatewayFacts | undefined;
+  /** Only of an engine with pages of its own. */
+  readonly engineUrl?: string | undefined;
+  /** By which the systems on either side of the run name the whole story. */
+  readonly sharedId?: string | undefined;
+  /** Output variables that only this step has. */
+  readonly outputs?: Readonly<Record<string, string>> | undefined;
   readonly provenance: Provenance;
   readonly host: Host;
   readonly signal: AbortSignal;
@@ -49,8 +58,8 @@ export async function deliver(ref: RunRef, outcome: RunOutcome, delivery: Delive
   const summary = renderSummary(report);
   await files.keep('summary.md', summary);
   const outputs = {
+    ...delivery.outputs,
     runState: outcome.state,
-    rootTaskId: outcome.rootTaskId ?? '',
     tasksTotal: String(outcome.tasks.length),
     tasksFailed: String(outcome.tasks.filter(({ state }) => FAILED.has(state)).length),
     lineageFile: lineage?.file ?? '',
@@ -58,7 +67,7 @@ export async function deliver(ref: RunRef, outcome: RunOutcome, delivery: Delive
     runUrl: provenance.run.url,
   };
   for (const [name, value] of Object.entries(outputs)) host.setOutput(name, value);
-  const attached = delivery.inputs.lineage === 'run' ? lineage?.text : undefined;
+  const attached = delivery.lineage === 'run' ? lineage?.text : undefined;
   return [...files.unwritten, ...(await publish({ report, summary, lineage: attached }, delivery))];
 }
 
@@ -94,11 +103,11 @@ interface KeptLineage {
 async function keepLineage(
   ref: RunRef,
   outcome: RunOutcome,
-  { inputs, provenance }: Delivery,
+  { lineage: sink, workflow, describe, provenance }: Delivery,
   files: RunFiles,
 ): Promise<KeptLineage | undefined> {
-  if (inputs.lineage === 'none') return undefined;
-  const options = { runId: ref.id, workflow: inputs.task, producerVersion: PRODUCT_VERSION };
+  if (sink === 'none') return undefined;
+  const options = { ...describe, runId: ref.id, workflow, producerVersion: PRODUCT_VERSION };
   const lineage = describeLineage(outcome, provenance, options);
   const { text, events, omittedRuns } = encodeLineage(lineage);
   const file = await files.keep('lineage.jsonl', text, writeLineageFile);
@@ -108,7 +117,7 @@ async function keepLineage(
   return {
     file,
     text,
-    receipt: { namespace, stepRunId, workflowRunId, events, sink: inputs.lineage },
+    receipt: { namespace, stepRunId, workflowRunId, events, sink },
     cut: [
       ...(omittedRuns > 0 ? [{ what: 'lineage runs', kept: runs - omittedRuns, total: runs } as const] : []),
       ...(omittedDatasets > 0 ? [{ what: 'lineage datasets', kept, total: kept + omittedDatasets } as const] : []),
@@ -123,10 +132,12 @@ function datasetsOf(events: readonly RunEvent[]): number {
 }
 
 function reportOf(ref: RunRef, outcome: RunOutcome, delivery: Delivery, lineage: KeptLineage | undefined): Report {
-  const { inputs, grants, gateway, provenance } = delivery;
+  const { workflow, grants, gateway, engineUrl, sharedId, provenance } = delivery;
   return buildReport(outcome, provenance, {
     runId: ref.id,
-    workflow: inputs.task,
+    workflow,
+    engineUrl,
+    sharedId,
     producerVersion: PRODUCT_VERSION,
     createdAt: Date.now(),
     identity: grants.identity,

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { TASK_STATES, type TaskRecord } from '#core/run.ts';
-import { taskLine, taskRow } from '#steps/run-luigi/narrate.ts';
+import { taskLine, taskRow } from '#steps/narrate.ts';
 
 const task: TaskRecord = {
   id: 'orders.Load_north_1',

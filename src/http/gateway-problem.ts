@@ -1,6 +1,6 @@
 import { PlumblineError } from '#core/errors.ts';
 import { oneLine } from '#core/task-name.ts';
-import type { HttpResponse } from '#http/http-response.ts';
+import type { HttpResponse } from './http-response.ts';
 
 /** What was asked of which gateway, as the beginning of a message. */
 export interface GatewayCall {
@@ -37,6 +37,9 @@ const OF_CODE: Readonly<Record<string, string>> = {
   'run-denied':
     "Ask whoever owns the gateway's policy for a binding of this pipeline to the role, and for the parameters in it; with the request id they find the decision in the audit log.",
   'key-reused': 'The same step asks for another run under a key that it used before: set onExistingRun to new.',
+  'airflow-denied':
+    "Ask whoever owns the gateway's policy for a binding of this pipeline to the Airflow; with the request id they find the decision in the audit log.",
+  'airflow-unknown': 'Correct the name of the Airflow in the service connection: the gateway has none of this name.',
   'token-used':
     'An ID token is good for one request: see whether something between agent and gateway sends requests twice.',
   'request-invalid':

@@ -2,13 +2,16 @@ import type { Host } from '#core/host.ts';
 
 type Memory = Host['memory'];
 
-/** Under which the main handler remembers the key of a run at a gateway that it waits for. */
-const WAITING = 'plumblineGatewayRun';
+/** Under which the main handler remembers the key of a run elsewhere that it waits for. */
+const WAITING = 'plumblineRemoteRun';
 /** Set as soon as the agent asks the step to stop. */
-const STOPPING = 'plumblineGatewayStop';
+const STOPPING = 'plumblineRemoteStop';
 
-/** What the post-job handler has to know when this process is killed. A run at a gateway goes on without it, and may be meant to. */
-export class GatewayMarks {
+/**
+ * What the post-job handler has to know when this process is killed. A run at a gateway or in Airflow goes on without
+ * it, and may be meant to.
+ */
+export class RemoteRunMarks {
   readonly #memory: Memory;
 
   constructor(memory: Memory) {
