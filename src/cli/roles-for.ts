@@ -19,8 +19,7 @@ export function rolesFor(
 ): readonly RoleOffer[] {
   const caller: Caller = { ...token, runFacts, scope: '' };
   const offers = (parts.bindingsOf.get(token.issuer) ?? []).map((binding) => {
-    const wanted = { caller, role: '', module: '', task: '', parameters: {} };
-    const failed = [...callerChecks(binding, wanted, now)].filter(({ held }) => !held);
+    const failed = [...callerChecks(binding, { caller }, now)].filter(({ held }) => !held);
     return { binding: binding.name, roles: [...binding.roles], missing: failed.map(({ field }) => field) };
   });
   return offers.toSorted((a, b) => a.missing.length - b.missing.length);

@@ -1,7 +1,7 @@
 import { PlumblineError } from '#core/errors.ts';
 import type { Caller } from '../auth/caller.ts';
 import { bundleChecks, callerChecks } from '../policy/binding-checks.ts';
-import { denies, unknownCaller } from '../policy/decide.ts';
+import { denies, unknownCaller } from '../policy/decide-question.ts';
 import type { LoadedPolicy } from '../policy/loaded-policy.ts';
 import type { CodeSource } from '../policy/role.ts';
 
@@ -20,12 +20,12 @@ export function bundlePermission(
   const role = parts.roles.get(roleName);
   if (unknownCaller(parts, caller) !== undefined || role === undefined) throw denied(roleName);
   const { code } = role.role;
-  const wanted = { caller, role: roleName, module: '', task: '', parameters: {} };
+  const about = { kind: 'roles', name: roleName } as const;
   const bindings = (parts.bindingsOf.get(caller.issuer) ?? []).filter(({ roles }) => roles.has(roleName));
   const isBound = bindings.some((binding) =>
-    [...callerChecks(binding, wanted, now), ...bundleChecks(binding, role, wanted)].every(({ held }) => held),
+    [...callerChecks(binding, { caller }, now), ...bundleChecks(binding, role, { caller })].every(({ held }) => held),
   );
-  if (!isBound || parts.deny.some((rule) => denies(rule, wanted, now))) throw denied(roleName);
+  if (!isBound || parts.deny.some((rule) => denies(rule, { caller }, about, now))) throw denied(roleName);
   if (code.kind === 'bundle') return code;
   throw new PlumblineError(
     'ERR_RUN_DENIED',

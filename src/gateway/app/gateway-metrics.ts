@@ -36,6 +36,11 @@ export class GatewayMetrics {
     'result',
     'reason',
   ]);
+  readonly #airflowTokens = this.#counter('plumbline_airflow_tokens_total', 'Exchanges for tokens of Airflows.', [
+    'airflow',
+    'result',
+    'reason',
+  ]);
   readonly #auditFailures = this.#counter('plumbline_audit_failures_total', 'Records that could not be written.', []);
   readonly #policyLoads = this.#counter('plumbline_policy_loads_total', 'Readings of the policy file.', ['result']);
   readonly #watchers = new Gauge({ name: 'plumbline_watchers', help: 'Open event streams.', ...this.#prefix });
@@ -54,7 +59,7 @@ export class GatewayMetrics {
     this.#refusals.inc({ code, reason: this.#bounded('reason', reason) });
   }
 
-  decided({ allowed, wouldAllow, binding = '', reasons }: Decision): void {
+  decided({ allowed, wouldAllow, binding = '', reasons }: Omit<Decision, 'role'>): void {
     const name = this.#bounded('binding', binding);
     this.#decisions.inc({ allowed: String(allowed), binding: name });
     if (!allowed || wouldAllow) return;
@@ -64,6 +69,11 @@ export class GatewayMetrics {
   /** @param result `issued`, or in which mode it was refused */
   taskToken(result: 'issued' | 'report' | 'enforce', reason = ''): void {
     this.#taskTokens.inc({ result, reason: this.#bounded('reason', reason) });
+  }
+
+  /** @param airflow name of the configuration; empty: of none */
+  airflowToken(airflow: string, result: 'issued' | 'refused' | 'failed', reason = ''): void {
+    this.#airflowTokens.inc({ airflow, result, reason: this.#bounded('reason', reason) });
   }
 
   auditFailed(): void {

@@ -8,9 +8,9 @@ import {
   isActive,
 } from './binding.ts';
 import { type CompiledCondition, claimMatches } from './condition.ts';
-import type { RunPermission } from './policy.ts';
 import type { Requirement } from './policy-document.ts';
-import { type Check, roleChecks } from './role-checks.ts';
+import type { AccessKind, Asker, Candidate } from './question.ts';
+import type { Check } from './role-checks.ts';
 
 /** Stable words of a decision for what `require` asks. */
 const REQUIREMENTS: Readonly<Record<Requirement, string>> = {
@@ -19,24 +19,26 @@ const REQUIREMENTS: Readonly<Record<Requirement, string>> = {
   approval: 'require-approval',
 };
 
+/** What a list is called where one of its entries is meant. */
+const ENTRY: Readonly<Record<AccessKind, string>> = {
+  roles: 'role',
+  airflow: 'airflow grant',
+  pipelines: 'pipeline grant',
+};
+
 /**
- * Everything that one binding asks of a caller for a role, in the order of a decision: who it is, when, with which code,
- * and then what `require` and the role say. Only the last part can be let pass by `mode: report`.
+ * Everything that one binding asks of a caller for what it gives, in the order of a decision: who it is, when, with which code,
+ * and then what `require` and the role or grant say. Only the last part can be let pass by `mode: report`.
  */
-export function* bindingChecks(
-  binding: Binding,
-  role: CompiledRole,
-  wanted: RunPermission,
-  now: number,
-): Generator<Check> {
-  yield* callerChecks(binding, wanted, now);
-  yield* bundleChecks(binding, role, wanted);
-  yield* requirementChecks(binding, wanted);
-  yield* roleChecks(role, wanted);
+export function* bindingChecks(binding: Binding, candidate: Candidate, asker: Asker, now: number): Generator<Check> {
+  yield* callerChecks(binding, asker, now);
+  yield* candidate.everyModeChecks(binding);
+  yield* requirementChecks(binding, asker);
+  yield* candidate.checks();
 }
 
 /** Who the caller is and whether the binding holds now. */
-export function* callerChecks(binding: Binding, wanted: RunPermission, now: number): Generator<Check> {
+export function* callerChecks(binding: Binding, wanted: Asker, now: number): Generator<Check> {
   const { issuer, runFacts } = wanted.caller;
   yield same('issuer', 'issuer', binding.issuer, issuer);
   yield same('run-facts-issuer', 'runFactsIssuer', binding.runFactsIssuer, runFacts?.issuer);
@@ -45,18 +47,27 @@ export function* callerChecks(binding: Binding, wanted: RunPermission, now: numb
 }
 
 /** Whether a deny rule strikes: when all of this holds. */
-export function* denyChecks(rule: DenyRule, wanted: RunPermission, now: number): Generator<Check> {
-  if (rule.issuer !== undefined) yield same('issuer', 'issuer', rule.issuer, wanted.caller.issuer);
-  if (rule.roles !== undefined) {
-    const held = rule.roles.has(wanted.role);
-    yield { kind: 'caller', reason: 'role', field: 'role', held, wanted: [...rule.roles], actual: wanted.role };
-  }
-  for (const condition of rule.conditions) yield claimCheck(condition, wanted);
+export function* denyChecks(
+  rule: DenyRule,
+  asker: Asker,
+  about: Pick<Candidate, 'kind' | 'name'>,
+  now: number,
+): Generator<Check> {
+  if (rule.issuer !== undefined) yield same('issuer', 'issuer', rule.issuer, asker.caller.issuer);
+  if ((rule.roles ?? rule.airflow ?? rule.pipelines) !== undefined) yield aboutCheck(rule, about);
+  for (const condition of rule.conditions) yield claimCheck(condition, asker);
   yield periodCheck(rule, now);
 }
 
+function aboutCheck(rule: DenyRule, { kind, name }: Pick<Candidate, 'kind' | 'name'>): Check {
+  const names = rule[kind];
+  const word = ENTRY[kind];
+  const held = names?.has(name) === true;
+  return { kind: 'caller', reason: word, field: word, held, wanted: names && [...names], actual: name };
+}
+
 /** What `require` asks. Evidence that is missing satisfies nothing. */
-export function* requirementChecks(binding: Binding, wanted: RunPermission): Generator<Check> {
+export function* requirementChecks(binding: Binding, wanted: Asker): Generator<Check> {
   for (const requirement of binding.require) {
     const actual =
       requirement === 'refProtected' ? trustedFacts(binding, wanted).refProtected : evidenceOf(wanted, requirement);
@@ -66,7 +77,7 @@ export function* requirementChecks(binding: Binding, wanted: RunPermission): Gen
 }
 
 /** Uploaded code is bound to what a token signs about its repository, in every mode. */
-export function* bundleChecks(binding: Binding, { bundle }: CompiledRole, wanted: RunPermission): Generator<Check> {
+export function* bundleChecks(binding: Binding, { bundle }: CompiledRole, wanted: Asker): Generator<Check> {
   if (bundle === undefined) return;
   const facts = trustedFacts(binding, wanted);
   yield code('code-repository', 'fact repository', bundle.repository, facts.repository);
@@ -82,7 +93,7 @@ function same(reason: string, field: string, wanted: string | undefined, actual:
   return { kind: 'caller', reason, field, held: wanted === actual, wanted, actual };
 }
 
-function claimCheck(condition: ClaimCondition, { caller }: RunPermission): Check {
+function claimCheck(condition: ClaimCondition, { caller }: Asker): Check {
   const { claim, runFacts } = condition;
   const claims = runFacts ? caller.runFacts?.claims : caller.claims;
   const actual = claims && condition.read(claims);
@@ -103,13 +114,13 @@ function periodCheck(period: ActivePeriod, now: number): Check {
 }
 
 /** Facts of the caller's own token and, over them, of the run facts that the binding names: of no other token. */
-function trustedFacts({ runFactsIssuer }: Binding, { caller }: RunPermission): SignedFacts {
+function trustedFacts({ runFactsIssuer }: Binding, { caller }: Asker): SignedFacts {
   const { signed, runFacts } = caller;
   if (runFacts === undefined || runFacts.issuer !== runFactsIssuer) return signed;
   const present = Object.entries(runFacts.signed).filter(([, value]) => value !== undefined);
   return { ...signed, ...Object.fromEntries(present) };
 }
 
-function evidenceOf({ evidence = {} }: RunPermission, requirement: Requirement): boolean | undefined {
+function evidenceOf({ evidence = {} }: Asker, requirement: Requirement): boolean | undefined {
   return Object.hasOwn(evidence, requirement) ? evidence[requirement] : undefined;
 }

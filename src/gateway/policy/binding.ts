@@ -1,4 +1,5 @@
 import type { JsonValue } from '#core/json.ts';
+import type { PipelineGrant } from './access-grants.ts';
 import type { ClaimReader } from './claim-path.ts';
 import type { CompiledCondition } from './condition.ts';
 import type { Glob } from './glob.ts';
@@ -23,13 +24,16 @@ export interface ActivePeriod {
   readonly until?: number | undefined;
 }
 
-/** Who has which roles, compiled. A legacy credential is one too. */
+/** Who has which roles and grants, compiled. A legacy credential is one too. */
 export interface Binding extends ActivePeriod {
   readonly name: string;
   readonly issuer: string;
   readonly runFactsIssuer?: string | undefined;
   readonly conditions: readonly ClaimCondition[];
   readonly roles: ReadonlySet<string>;
+  /** Names of grants, in the order of the file. */
+  readonly airflow: ReadonlySet<string>;
+  readonly pipelines: ReadonlySet<string>;
   readonly mode: Mode;
   /** The families whose tasks get tokens; absent: all that the role names. */
   readonly families?: readonly Glob[] | undefined;
@@ -42,8 +46,10 @@ export interface DenyRule extends ActivePeriod {
   readonly name: string;
   readonly issuer?: string | undefined;
   readonly conditions: readonly ClaimCondition[];
-  /** Absent: all. */
+  /** With none of the three lists it is about everything; otherwise about what they name. */
   readonly roles?: ReadonlySet<string> | undefined;
+  readonly airflow?: ReadonlySet<string> | undefined;
+  readonly pipelines?: ReadonlySet<string> | undefined;
 }
 
 /** A role with its globs and conditions ready to be asked. */
@@ -63,6 +69,16 @@ export interface CompiledRole {
 export interface CompiledFamily {
   readonly globs: readonly Glob[];
   readonly identity?: TaskIdentity | undefined;
+}
+
+/** A grant of pipelines with its conditions ready to be asked. */
+export interface CompiledPipeline {
+  readonly grant: PipelineGrant;
+  /** The same text for the same pipeline, however organization and project are written. */
+  readonly key: string;
+  /** One of them must hold. */
+  readonly refs: readonly CompiledCondition[];
+  readonly parameters: ReadonlyMap<string, CompiledCondition & { readonly optional: boolean }>;
 }
 
 /** What people may do with luigid, compiled. */

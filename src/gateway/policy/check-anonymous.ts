@@ -15,12 +15,13 @@ export function checkAnonymous(
   path: FieldPath,
   complain: Complain,
 ): void {
-  const { mode, match, runFactsIssuer, taskFamilies, require } = binding;
+  const { mode, match, runFactsIssuer, taskFamilies, require, airflow, pipelines } = binding;
   if (mode === undefined) complain([...path, 'mode'], 'is needed for the issuer `anonymous`');
-  checkMeaningless({ runFactsIssuer, taskFamilies, require }, path, complain);
+  checkMeaningless({ runFactsIssuer, taskFamilies, require, airflow, pipelines }, path, complain);
   for (const [i, { claim, runFacts }] of match.all.entries())
     if (claim !== ADDRESS || runFacts === true)
       complain([...path, 'match', 'all', i, 'claim'], 'must be `address` for the issuer `anonymous`');
+  if (binding.roles.length === 0) complain([...path, 'roles'], 'is needed for the issuer `anonymous`');
   checkNamespaceRoles(document, binding.roles, path, complain);
   checkPeriod(binding, path, complain);
   for (const list of ['allow', 'deny'] as const)
@@ -29,10 +30,10 @@ export function checkAnonymous(
 }
 
 function checkExample(example: ExampleEntry, path: FieldPath, complain: Complain): void {
-  const { claims, run, runFacts, evidence, family, identity, role, at } = example;
+  const { claims, at, run, runFacts, evidence, family, identity, role, airflow, pipeline } = example;
   const isAddress = Object.keys(claims).join() === ADDRESS && isIP(String(claims[ADDRESS])) !== 0;
   if (!isAddress) complain([...path, 'claims'], 'must be an `address` and nothing else');
-  checkMeaningless({ run, runFacts, evidence, family, identity, role }, path, complain);
+  checkMeaningless({ run, runFacts, evidence, family, identity, role, airflow, pipeline }, path, complain);
   if (at !== undefined) checkInstant(at, [...path, 'at'], complain);
 }
 

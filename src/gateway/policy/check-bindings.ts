@@ -1,10 +1,11 @@
 import type { FieldPath } from '../config/yaml-source.ts';
 import { checkAnonymous } from './check-anonymous.ts';
 import type { Complain } from './check-document.ts';
-import { checkConditions, checkRoles } from './check-references.ts';
-import { checkDuration, checkInstant, checkPeriod } from './check-times.ts';
+import { checkExample } from './check-example.ts';
+import { checkConditions, checkGrants, checkRoles } from './check-references.ts';
+import { checkInstant, checkPeriod } from './check-times.ts';
 import { ANONYMOUS_ISSUER, LEGACY_ISSUER } from './policy.ts';
-import type { BindingEntry, DenyEntry, ExampleEntry, PolicyDocument } from './policy-document.ts';
+import type { BindingEntry, DenyEntry, PolicyDocument } from './policy-document.ts';
 
 /** What everybody knows is no secret: the SHA-256 of nothing. */
 const HASH_OF_NOTHING = 'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855';
@@ -26,6 +27,8 @@ export function checkBinding(
   checkConditions(binding.match.all, [...path, 'match', 'all'], complain);
   if (binding.runFactsIssuer === undefined) checkNoRunFacts(binding, path, complain);
   checkRoles(document, binding.roles, path, complain);
+  checkGrants(document, binding, path, complain);
+  checkGivesSomething(binding, path, complain);
   checkTaskFamilies(document, binding, path, complain);
   checkPeriod(binding, path, complain);
   for (const list of ['allow', 'deny'] as const) {
@@ -40,6 +43,7 @@ export function checkDeny(document: PolicyDocument, rule: DenyEntry, path: Field
     complain([...path, 'issuer'], 'is not one of `issuers`');
   checkConditions(match?.all ?? [], [...path, 'match', 'all'], complain);
   checkRoles(document, roles, path, complain);
+  checkGrants(document, rule, path, complain);
   checkPeriod(rule, path, complain);
 }
 
@@ -61,6 +65,15 @@ function checkIssuerNames(document: PolicyDocument, binding: BindingEntry, path:
     complain([...path, 'issuer'], 'has `factsOnly`: it authorises nobody');
   if (runFactsIssuer !== undefined && !isIssuer(document, runFactsIssuer))
     complain([...path, 'runFactsIssuer'], 'is not one of `issuers`');
+}
+
+function checkGivesSomething(
+  { roles, airflow = [], pipelines = [] }: BindingEntry,
+  path: FieldPath,
+  complain: Complain,
+): void {
+  if (roles.length + airflow.length + pipelines.length === 0)
+    complain([...path, 'roles'], 'is needed where a binding has neither `airflow` nor `pipelines`');
 }
 
 /** Families are narrowed where there are some. */
@@ -85,21 +98,4 @@ function checkNoRunFacts({ match, examples }: BindingEntry, path: FieldPath, com
     if (runFacts === true) complain([...path, 'match', 'all', i, 'runFacts'], 'needs `runFactsIssuer` beside `issuer`');
   for (const [i, { runFacts }] of examples.allow.entries())
     if (runFacts !== undefined) complain([...path, 'examples', 'allow', i, 'runFacts'], 'needs `runFactsIssuer`');
-}
-
-function checkExample(
-  document: PolicyDocument,
-  { roles }: BindingEntry,
-  example: ExampleEntry,
-  path: FieldPath,
-  complain: Complain,
-): void {
-  const { role, run, at, family, identity } = example;
-  if (identity !== undefined && family === undefined) complain([...path, 'identity'], 'needs `family` beside it');
-  if (identity !== undefined && !Object.hasOwn(document.identities ?? {}, identity))
-    complain([...path, 'identity'], 'is not one of `identities`');
-  if (role === undefined && roles.length > 1) complain([...path, 'role'], 'is needed: the binding gives several roles');
-  if (role !== undefined) checkRoles(document, [role], path, complain, 'role');
-  if (at !== undefined) checkInstant(at, [...path, 'at'], complain);
-  if (run?.timeout !== undefined) checkDuration(run.timeout, [...path, 'run', 'timeout'], complain);
 }

@@ -1,4 +1,5 @@
 import type { FieldPath, FileProblem } from '../config/yaml-source.ts';
+import { checkAccessGrants } from './check-access-grants.ts';
 import { checkBinding, checkDeny, checkLegacy } from './check-bindings.ts';
 import { checkIdentities } from './check-identities.ts';
 import { checkIdentityUses } from './check-identity-uses.ts';
@@ -18,7 +19,9 @@ export function checkDocument(document: PolicyDocument, place: Place): FileProbl
   const problems: FileProblem[] = [];
   const complain: Complain = (path, message) => problems.push(place(path, message));
   checkIssuers(document.issuers, complain);
+  checkSomething(document, complain);
   for (const [name, role] of Object.entries(document.roles)) checkRole(role, ['roles', name], complain);
+  checkAccessGrants(document, complain);
   checkIdentities(document, complain);
   checkTaskIdentities(document, complain);
   checkIdentityUses(document, complain);
@@ -29,6 +32,11 @@ export function checkDocument(document: PolicyDocument, place: Place): FileProbl
   checkLegacy(document, complain);
   for (const [i, viewer] of (document.viewers ?? []).entries()) checkViewer(document, viewer, ['viewers', i], complain);
   return problems;
+}
+
+function checkSomething({ roles, airflow = {}, pipelines = {} }: PolicyDocument, complain: Complain): void {
+  const isEmpty = [roles, airflow, pipelines].every((entries) => Object.keys(entries).length === 0);
+  if (isEmpty) complain(['roles'], 'is needed where there is neither `airflow` nor `pipelines`');
 }
 
 /** Decisions, audit and metrics name a rule by its name alone. */

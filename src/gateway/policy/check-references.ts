@@ -20,6 +20,18 @@ export function checkRoles(
       complain(field === undefined ? [...path, 'roles', i] : [...path, field], 'is not one of `roles`');
 }
 
+/** Grants that a rule names; `kind` is the list of both. */
+export function checkGrants(
+  document: PolicyDocument,
+  rule: Partial<Record<'airflow' | 'pipelines', readonly string[]>>,
+  path: FieldPath,
+  complain: Complain,
+): void {
+  for (const kind of ['airflow', 'pipelines'] as const)
+    for (const [i, name] of (rule[kind] ?? []).entries())
+      if (!Object.hasOwn(document[kind] ?? {}, name)) complain([...path, kind, i], `is not one of \`${kind}\``);
+}
+
 /** For whoever gets the tasks of a role's namespaces and nothing else. */
 export function checkNamespaceRoles(
   document: PolicyDocument,

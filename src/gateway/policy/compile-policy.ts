@@ -1,5 +1,6 @@
 import type { ActivePeriod, Binding, ClaimCondition, DenyRule, Viewer } from './binding.ts';
 import { claimReader } from './claim-path.ts';
+import { compileAirflow, compilePipeline } from './compile-grants.ts';
 import { compileIdentity } from './compile-identity.ts';
 import { compileIssuer } from './compile-issuer.ts';
 import { compileRole } from './compile-role.ts';
@@ -34,6 +35,8 @@ export function compilePolicy(document: PolicyDocument, sha256: string, file: st
     issuers: mapped(issuers, compileIssuer),
     identities,
     roles: mapped(roles, (name, entry) => compileRole(name, entry, identities)),
+    airflow: mapped(document.airflow ?? {}, compileAirflow),
+    pipelines: mapped(document.pipelines ?? {}, compilePipeline),
     bindings: compiled,
     bindingNamed: new Map(compiled.map((binding) => [binding.name, binding])),
     bindingsOf: byIssuer(compiled.filter((binding) => !isAnonymous(binding))),
@@ -52,6 +55,8 @@ function compileBinding(entry: BindingEntry, index: number, mode: Mode): Binding
     runFactsIssuer,
     conditions: match.all.map(compileClaimCondition),
     roles: new Set(roles),
+    airflow: new Set(entry.airflow),
+    pipelines: new Set(entry.pipelines),
     mode: entry.mode ?? mode,
     require: Object.keys(require) as Requirement[],
     families: entry.taskFamilies?.map((pattern) => new Glob(pattern)),
@@ -67,6 +72,8 @@ function compileLegacy({ name, until, roles }: LegacyEntry): Binding {
     issuer: LEGACY_ISSUER,
     conditions: [compileClaimCondition({ claim: 'sub', equals: name })],
     roles: new Set(roles),
+    airflow: new Set(),
+    pipelines: new Set(),
     mode: 'enforce',
     require: [],
     ...periodOf({ until }),
@@ -74,12 +81,14 @@ function compileLegacy({ name, until, roles }: LegacyEntry): Binding {
 }
 
 function compileDeny(entry: DenyEntry): DenyRule {
-  const { name, issuer, match, roles } = entry;
+  const { name, issuer, match, roles, airflow, pipelines } = entry;
   return {
     name,
     issuer,
     conditions: (match?.all ?? []).map(compileClaimCondition),
     roles: roles && new Set(roles),
+    airflow: airflow && new Set(airflow),
+    pipelines: pipelines && new Set(pipelines),
     ...periodOf(entry),
   };
 }

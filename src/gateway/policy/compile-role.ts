@@ -1,7 +1,7 @@
 import { isAbsolute, posix } from 'node:path';
 import { parseDuration } from '#core/duration.ts';
 import type { CompiledRole } from './binding.ts';
-import { compileCondition } from './condition.ts';
+import { compileCondition, compileParameters } from './condition.ts';
 import { Glob } from './glob.ts';
 import type { CodeEntry, RoleEntry } from './policy-document.ts';
 import type { CodeSource, Role } from './role.ts';
@@ -22,12 +22,7 @@ export function compileRole(name: string, entry: RoleEntry, identities: Identiti
     role,
     modules: modules.map((pattern) => new Glob(pattern)),
     tasks: tasks.map((pattern) => new Glob(pattern)),
-    parameters: new Map(
-      Object.entries(parameters).map(([parameter, rule]) => [
-        parameter,
-        { ...compileCondition(rule), optional: rule.optional === true },
-      ]),
-    ),
+    parameters: compileParameters(parameters),
     secretParameters: new Set(secrets.filter(({ target }) => target === 'parameter').map((grant) => grant.name)),
     bundle:
       code.kind === 'bundle'

@@ -1,6 +1,6 @@
 import type { JsonValue } from '#core/json.ts';
 import { Glob } from './glob.ts';
-import type { Condition } from './role.ts';
+import type { Condition, ParameterRule } from './role.ts';
 
 /** A longer parameter matches no glob: nobody may keep the gateway busy with one. */
 const MAX_GLOB_TEXT = 16_384;
@@ -13,6 +13,17 @@ export interface CompiledCondition {
 
 export function compileCondition(condition: Condition): CompiledCondition {
   return { condition: operatorOf(condition), glob: 'glob' in condition ? new Glob(condition.glob) : undefined };
+}
+
+export function compileParameters(
+  rules: Readonly<Record<string, ParameterRule>>,
+): ReadonlyMap<string, CompiledCondition & { readonly optional: boolean }> {
+  return new Map(
+    Object.entries(rules).map(([name, rule]) => [
+      name,
+      { ...compileCondition(rule), optional: rule.optional === true },
+    ]),
+  );
 }
 
 /**

@@ -2,10 +2,9 @@ import type { Caller } from '../auth/caller.ts';
 import { anonymousCaller } from './anonymous-caller.ts';
 import type { Binding } from './binding.ts';
 import { callerChecks } from './binding-checks.ts';
-import { denies } from './decide.ts';
+import { denies } from './decide-question.ts';
 import type { ExampleTime } from './example-time.ts';
 import type { AnonymousPermission } from './luigid-access.ts';
-import type { RunPermission } from './policy.ts';
 import type { PolicyParts } from './policy-parts.ts';
 
 /**
@@ -32,7 +31,7 @@ export function decideAnonymous(parts: PolicyParts, address: string, now: number
 }
 
 function knows(binding: Binding, caller: Caller, now: number): boolean {
-  for (const { held } of callerChecks(binding, wantedBy(caller, ''), now)) if (!held) return false;
+  for (const { held } of callerChecks(binding, { caller }, now)) if (!held) return false;
   return true;
 }
 
@@ -43,10 +42,5 @@ export function isAnonymousDenied(
   role: string,
   { now, counts }: ExampleTime,
 ): boolean {
-  return deny.some((rule) => counts(rule) && denies(rule, wantedBy(caller, role), now));
-}
-
-/** Rules ask for caller and role alone; nothing else is wanted here. */
-function wantedBy(caller: Caller, role: string): RunPermission {
-  return { caller, role, module: '', task: '', parameters: {} };
+  return deny.some((rule) => counts(rule) && denies(rule, { caller }, { kind: 'roles', name: role }, now));
 }

@@ -1,10 +1,14 @@
 import { neutralise } from '#core/neutralise.ts';
 import { oneLine } from '#core/task-name.ts';
+import type { AirflowDecision, AirflowPermission, PipelineDecision, PipelinePermission } from './access-grants.ts';
 import type { ActivePeriod } from './binding.ts';
 import { bindingChecks, denyChecks } from './binding-checks.ts';
-import { decide, unknownCaller } from './decide.ts';
+import { decide, decideAirflow, decidePipeline } from './decide.ts';
+import { offersOf, unknownCaller } from './decide-question.ts';
 import type { LoadedPolicy } from './loaded-policy.ts';
 import type { Decision, RunPermission } from './policy.ts';
+import type { Candidate, Question } from './question.ts';
+import { airflowQuestion, pipelineQuestion, runQuestion } from './questions.ts';
 import type { Condition } from './role.ts';
 import type { Check } from './role-checks.ts';
 
@@ -22,39 +26,60 @@ export interface ExplanationRow {
   readonly matched: boolean;
 }
 
-export interface Explanation {
-  readonly decision: Decision;
+export interface Explanation<Decided extends GivenDecision = GivenDecision> {
+  readonly decision: Decided;
   readonly rows: readonly ExplanationRow[];
 }
 
+/** What every decision has, whatever it gives. */
+export type GivenDecision = Omit<Decision, 'role'>;
+
+export interface ExplainOptions {
+  /** Shows the claims and parameters that were compared: for somebody who passed them in, never for a log. Default: false. */
+  readonly showValues?: boolean;
+}
+
 const MAX_VALUE = 120;
+const NOTHING = { kind: 'roles', name: '' } as const;
+const WITH_ARTICLE: Readonly<Record<string, string>> = {
+  role: 'a role',
+  'airflow grant': 'a grant',
+  'pipeline grant': 'a grant',
+};
 
 /**
- * A decision with everything that was compared on the way to it: every deny rule, and every binding that gives the role to
- * callers of this issuer.
- *
- * @param showValues shows the claims and parameters that were compared: for somebody who passed them in, never for a log.
+ * A decision about a run with everything that was compared on the way to it: every deny rule, and every binding that gives the
+ * role to callers of this issuer.
  */
 export function explainDecision(
   { parts }: LoadedPolicy,
   wanted: RunPermission,
   now: number,
-  { showValues = false }: { readonly showValues?: boolean } = {},
-): Explanation {
-  const rows = (kind: 'deny' | 'binding', rule: string, checks: Iterable<Check>): ExplanationRow[] =>
-    Array.from(checks, (check) => rowOf(kind, rule, check, showValues));
-  const role = parts.roles.get(wanted.role);
-  const candidates = (parts.bindingsOf.get(wanted.caller.issuer) ?? []).filter(({ roles }) => roles.has(wanted.role));
-  return {
-    decision: decide(parts, wanted, now),
-    rows: [
-      ...callerRows(parts, wanted),
-      ...parts.deny.flatMap((rule) => rows('deny', rule.name, denyChecks(rule, wanted, now))),
-      ...(role === undefined
-        ? []
-        : candidates.flatMap((binding) => rows('binding', binding.name, bindingChecks(binding, role, wanted, now)))),
-    ],
-  };
+  options: ExplainOptions = {},
+): Explanation<Decision> {
+  return { decision: decide(parts, wanted, now), rows: rowsOf(parts, runQuestion(parts, wanted), now, options) };
+}
+
+/** The same about a token for an Airflow. */
+export function explainAirflow(
+  { parts }: LoadedPolicy,
+  wanted: AirflowPermission,
+  now: number,
+  options: ExplainOptions = {},
+): Explanation<AirflowDecision> {
+  const rows = rowsOf(parts, airflowQuestion(parts, wanted), now, options);
+  return { decision: decideAirflow(parts, wanted, now), rows };
+}
+
+/** The same about queueing a pipeline. */
+export function explainPipeline(
+  { parts }: LoadedPolicy,
+  wanted: PipelinePermission,
+  now: number,
+  options: ExplainOptions = {},
+): Explanation<PipelineDecision> {
+  const rows = rowsOf(parts, pipelineQuestion(parts, wanted), now, options);
+  return { decision: decidePipeline(parts, wanted, now), rows };
 }
 
 /** The explanation as text: the decision, then a line for each comparison under its rule. */
@@ -76,12 +101,42 @@ function verdict({ allowed, wouldAllow, mode, binding, reasons, policy }: Decisi
   return [`${word}${by}`, `policy sha256:${policy}`, ...why.map((line) => `because ${line}`)];
 }
 
-function callerRows(parts: LoadedPolicy['parts'], { caller, role }: RunPermission): ExplanationRow[] {
-  const unknown = unknownCaller(parts, caller);
-  const row = { rule: '(caller)', kind: 'caller' as const };
+function rowsOf(
+  parts: LoadedPolicy['parts'],
+  question: Question,
+  now: number,
+  { showValues = false }: ExplainOptions,
+): ExplanationRow[] {
+  const rows = (kind: 'deny' | 'binding', rule: string, checks: Iterable<Check>): ExplanationRow[] =>
+    Array.from(checks, (check) => rowOf(kind, rule, check, showValues));
+  const { asker, candidates } = question;
+  const named = (rule: string, { name }: Pick<Candidate, 'name'>) =>
+    candidates.length > 1 ? `${rule}, ${name}` : rule;
+  // A run that asks for a role which is not there is still told which rules would strike.
+  const about = candidates.length > 0 ? candidates : [NOTHING];
   return [
-    { ...row, field: unknown?.field ?? 'issuer', wanted: 'an issuer of this policy', matched: unknown === undefined },
-    { ...row, field: 'role', wanted: 'a role of this policy', matched: parts.roles.has(role) },
+    ...callerRows(parts, question),
+    ...about.flatMap((one) =>
+      parts.deny.flatMap((rule) => rows('deny', named(rule.name, one), denyChecks(rule, asker, one, now))),
+    ),
+    ...offersOf(parts, question).flatMap(({ binding, found }) =>
+      rows('binding', named(binding.name, found), bindingChecks(binding, found, asker, now)),
+    ),
+  ];
+}
+
+function callerRows(parts: LoadedPolicy['parts'], { asker, candidates, unknown, field }: Question): ExplanationRow[] {
+  const stranger = unknownCaller(parts, asker.caller);
+  const row = { rule: '(caller)', kind: 'caller' as const };
+  const isThere = candidates.length > 0;
+  return [
+    { ...row, field: stranger?.field ?? 'issuer', wanted: 'an issuer of this policy', matched: stranger === undefined },
+    {
+      ...row,
+      field: (isThere ? undefined : unknown.field) ?? field,
+      wanted: `${WITH_ARTICLE[field] ?? field} of this policy`,
+      matched: isThere,
+    },
   ];
 }
 
@@ -103,8 +158,14 @@ function wantedText(wanted: Check['wanted']): string {
   if (wanted === undefined) return 'none';
   if (typeof wanted === 'number') return `at most ${wanted}`;
   if (typeof wanted !== 'object') return String(wanted);
-  if (Array.isArray(wanted)) return `one of ${wanted.join(', ')}`;
+  if (Array.isArray(wanted)) return anyOf(wanted);
   return isCondition(wanted) ? conditionText(wanted) : periodText(wanted as ActivePeriod);
+}
+
+function anyOf(wanted: readonly (string | Condition)[]): string {
+  const names = wanted.filter((one) => typeof one === 'string');
+  if (names.length === wanted.length) return `one of ${names.join(', ')}`;
+  return wanted.map((one) => (typeof one === 'string' ? one : conditionText(one))).join(' or ');
 }
 
 function isCondition(wanted: object): wanted is Condition {

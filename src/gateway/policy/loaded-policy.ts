@@ -1,6 +1,14 @@
 import type { IssuerSettings } from '../auth/issuer-settings.ts';
+import type {
+  AirflowDecision,
+  AirflowGrant,
+  AirflowPermission,
+  PipelineDecision,
+  PipelineGrant,
+  PipelinePermission,
+} from './access-grants.ts';
 import type { Claims } from './binding.ts';
-import { decide } from './decide.ts';
+import { decide, decideAirflow, decidePipeline } from './decide.ts';
 import { decideAnonymous } from './decide-anonymous.ts';
 import { decideTask } from './decide-task.ts';
 import { decideViewer } from './decide-viewer.ts';
@@ -15,15 +23,21 @@ export class LoadedPolicy implements Policy {
   readonly parts: PolicyParts;
   readonly issuers: readonly IssuerSettings[];
   readonly roles: ReadonlyMap<string, Role>;
+  readonly pipelines: ReadonlyMap<string, PipelineGrant>;
 
   constructor(parts: PolicyParts) {
     this.parts = parts;
     this.issuers = [...parts.issuers.values()];
     this.roles = new Map([...parts.roles].map(([name, { role }]) => [name, role]));
+    this.pipelines = new Map([...parts.pipelines].map(([name, { grant }]) => [name, grant]));
   }
 
   get sha256(): string {
     return this.parts.sha256;
+  }
+
+  get airflow(): ReadonlyMap<string, AirflowGrant> {
+    return this.parts.airflow;
   }
 
   get legacy(): readonly LegacyCredential[] {
@@ -33,6 +47,14 @@ export class LoadedPolicy implements Policy {
   /** Never throws; what is not allowed by name is refused. */
   decide(wanted: RunPermission, now: number): Decision {
     return decide(this.parts, wanted, now);
+  }
+
+  decideAirflow(wanted: AirflowPermission, now: number): AirflowDecision {
+    return decideAirflow(this.parts, wanted, now);
+  }
+
+  decidePipeline(wanted: PipelinePermission, now: number): PipelineDecision {
+    return decidePipeline(this.parts, wanted, now);
   }
 
   decideTask(decision: Decision, family: string): TaskDecision {

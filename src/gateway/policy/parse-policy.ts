@@ -82,9 +82,16 @@ function parsed(source: YamlSource, sha256: string): ParsedPolicy {
       problems: problems.length > 0 ? ordered(problems) : [wholeFile(source.file, 'has not the shape of a policy')],
     };
   }
-  const problems = checkDocument(document, place);
+  const whole = withRoles(document);
+  const problems = checkDocument(whole, place);
   if (problems.length > 0) return { problems: ordered(problems) };
-  return { policy: compilePolicy(document, sha256, source.file, place) };
+  return { policy: compilePolicy(whole, sha256, source.file, place) };
+}
+
+/** Roles may be left out where a policy is about Airflow and pipelines alone. */
+function withRoles(document: PolicyDocument): PolicyDocument {
+  const { roles = {}, bindings } = document as Partial<PolicyDocument> & PolicyDocument;
+  return { ...document, roles, bindings: bindings.map((binding) => ({ ...binding, roles: binding.roles ?? [] })) };
 }
 
 function longLists(value: unknown, path: FieldPath): FieldPath[] {

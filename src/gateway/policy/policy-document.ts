@@ -1,6 +1,7 @@
 import type { JsonValue } from '#core/json.ts';
 import type { ProfileName } from '../auth/caller.ts';
 import type { IssuerSettings } from '../auth/issuer-settings.ts';
+import type { AirflowGrant } from './access-grants.ts';
 import type { LuigidAccess } from './luigid-access.ts';
 import type { Condition, ParameterRule, SecretGrant } from './role.ts';
 
@@ -10,7 +11,10 @@ export interface PolicyDocument {
   readonly mode?: Mode;
   readonly issuers: Readonly<Record<string, IssuerEntry>>;
   readonly identities?: Readonly<Record<string, IdentityEntry>>;
+  /** Empty when the file has none. */
   readonly roles: Readonly<Record<string, RoleEntry>>;
+  readonly airflow?: Readonly<Record<string, AirflowEntry>>;
+  readonly pipelines?: Readonly<Record<string, PipelineEntry>>;
   readonly bindings: readonly BindingEntry[];
   readonly deny?: readonly DenyEntry[];
   readonly legacy?: readonly LegacyEntry[];
@@ -55,6 +59,28 @@ export interface RoleEntry {
   readonly namespaces?: readonly string[];
   readonly sharedNamespaces?: string;
   readonly stockLuigi?: boolean;
+}
+
+/** As whom callers may act in an Airflow. */
+export interface AirflowEntry {
+  readonly description?: string;
+  readonly airflow: string;
+  readonly user: string;
+  readonly role?: AirflowGrant['role'];
+  /** Why others are the same user. */
+  readonly sharedBy?: string;
+}
+
+/** A pipeline that callers may queue. */
+export interface PipelineEntry {
+  readonly description?: string;
+  readonly organization: string;
+  readonly project: string;
+  readonly pipeline: number;
+  readonly refs: readonly Condition[];
+  readonly templateParameters?: Readonly<Record<string, ParameterRule>>;
+  readonly otherParameters?: false;
+  readonly contextParameter?: string;
 }
 
 /** Which identity the tasks of some families have. */
@@ -112,7 +138,10 @@ export interface BindingEntry extends Period {
   readonly issuer: string;
   readonly runFactsIssuer?: string;
   readonly match: { readonly all: readonly ConditionEntry[] };
+  /** Empty when the file has none. */
   readonly roles: readonly string[];
+  readonly airflow?: readonly string[];
+  readonly pipelines?: readonly string[];
   readonly taskFamilies?: readonly string[];
   readonly mode?: Mode;
   readonly require?: Readonly<Partial<Record<Requirement, true>>>;
@@ -138,6 +167,15 @@ export interface ExampleEntry {
   /** A family that gets a token, and the identity that it has then. */
   readonly family?: string;
   readonly identity?: string;
+  /** A grant of `airflow`. */
+  readonly airflow?: string;
+  readonly pipeline?: {
+    /** Of `pipelines`. */
+    readonly grant: string;
+    /** Without it only the caller is tried. */
+    readonly ref?: string;
+    readonly templateParameters?: Readonly<Record<string, JsonValue>>;
+  };
 }
 
 /** What people who sign in may do with luigid. */
@@ -161,6 +199,8 @@ export interface DenyEntry extends Period {
   readonly issuer?: string;
   readonly match?: { readonly all: readonly ConditionEntry[] };
   readonly roles?: readonly string[];
+  readonly airflow?: readonly string[];
+  readonly pipelines?: readonly string[];
 }
 
 export interface LegacyEntry {

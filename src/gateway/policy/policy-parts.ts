@@ -1,5 +1,6 @@
 import type { IssuerSettings } from '../auth/issuer-settings.ts';
-import type { Binding, CompiledRole, DenyRule, Viewer } from './binding.ts';
+import type { AirflowGrant } from './access-grants.ts';
+import type { Binding, CompiledPipeline, CompiledRole, DenyRule, Viewer } from './binding.ts';
 import type { LegacyCredential } from './policy.ts';
 import type { PolicyDocument } from './policy-document.ts';
 import type { Place } from './schema-problems.ts';
@@ -15,6 +16,8 @@ export interface PolicyParts {
   readonly place: Place;
   readonly issuers: ReadonlyMap<string, IssuerSettings>;
   readonly roles: ReadonlyMap<string, CompiledRole>;
+  readonly airflow: ReadonlyMap<string, AirflowGrant>;
+  readonly pipelines: ReadonlyMap<string, CompiledPipeline>;
   /** In the order of the file, legacy credentials last. */
   readonly bindings: readonly Binding[];
   readonly bindingNamed: ReadonlyMap<string, Binding>;

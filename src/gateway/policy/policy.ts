@@ -1,6 +1,14 @@
 import type { JsonValue } from '#core/json.ts';
 import type { Caller } from '../auth/caller.ts';
 import type { IssuerSettings } from '../auth/issuer-settings.ts';
+import type {
+  AirflowDecision,
+  AirflowGrant,
+  AirflowPermission,
+  PipelineDecision,
+  PipelineGrant,
+  PipelinePermission,
+} from './access-grants.ts';
 import type { AnonymousPermission, LuigidPermission } from './luigid-access.ts';
 import type { Role } from './role.ts';
 import type { TaskDecision } from './task-identity.ts';
@@ -51,7 +59,14 @@ export interface Policy {
   readonly roles: ReadonlyMap<string, Role>;
   /** Credentials of old, with an end date: name → SHA-256 of the shared token. Each is a caller with the profile `oidc`. */
   readonly legacy: readonly LegacyCredential[];
+  /** Whom callers may be towards an Airflow, and which pipelines they may queue, by the name of the grant. */
+  readonly airflow: ReadonlyMap<string, AirflowGrant>;
+  readonly pipelines: ReadonlyMap<string, PipelineGrant>;
   decide(wanted: RunPermission, now: number): Decision;
+  /** As `decide`, about a token for an Airflow. Report mode has no effect on it: `allowed` is always `wouldAllow`. */
+  decideAirflow(wanted: AirflowPermission, now: number): AirflowDecision;
+  /** As `decide`, about queueing a pipeline. Report mode lets pass what `require` and conditions on template parameters refuse. */
+  decidePipeline(wanted: PipelinePermission, now: number): PipelineDecision;
   /**
    * Whether a task of a family may have a token in a run of which this policy has just decided, and as whom.
    * @throws {TypeError} for a decision of another policy

@@ -1,7 +1,7 @@
 import type { JsonValue } from '#core/json.ts';
 import type { ActivePeriod, CompiledRole } from './binding.ts';
-import { parameterMatches } from './condition.ts';
 import type { Glob } from './glob.ts';
+import { parameterChecks } from './parameter-checks.ts';
 import type { RunPermission } from './policy.ts';
 import type { Condition } from './role.ts';
 
@@ -13,7 +13,15 @@ export interface Check {
   readonly field: string;
   readonly held: boolean;
   /** What the policy says, for an explanation. */
-  readonly wanted: Condition | ActivePeriod | string | number | boolean | readonly string[] | undefined;
+  readonly wanted:
+    | Condition
+    | readonly Condition[]
+    | ActivePeriod
+    | string
+    | number
+    | boolean
+    | readonly string[]
+    | undefined;
   /** What the caller has. It never leaves the process but in an explanation that somebody asked for. */
   readonly actual: JsonValue | undefined;
 }
@@ -21,46 +29,24 @@ export interface Check {
 /** Of a Python module; Luigi families with a namespace look the same. */
 const DOTTED_NAME = /^[\p{L}_][\p{L}\p{N}_]*(\.[\p{L}_][\p{L}\p{N}_]*)*$/u;
 const MAX_NAME = 256;
-const MAX_SHOWN = 64;
 
 /** What a role says about the run itself. */
 export function* roleChecks(compiled: CompiledRole, wanted: RunPermission): Generator<Check> {
   const { role, modules, tasks } = compiled;
   yield named('module', modules, wanted.module);
   yield named('task', tasks, wanted.task);
-  yield* parameterChecks(compiled, wanted.parameters);
+  yield* parameterChecks(
+    {
+      parameters: compiled.parameters,
+      others: role.otherParameters,
+      isFilled: (name) => compiled.secretParameters.has(name),
+      filledReason: 'parameter-secret',
+      isName: isDottedName,
+    },
+    wanted.parameters,
+  );
   yield atMost('workers', 'workers', wanted.workers, role.maxWorkers);
   yield atMost('timeout', 'timeoutMs', wanted.timeoutMs, role.maxRuntimeMs);
-}
-
-function* parameterChecks(compiled: CompiledRole, given: Readonly<Record<string, JsonValue>>): Generator<Check> {
-  for (const [name, rule] of compiled.parameters) {
-    const actual = Object.hasOwn(given, name) ? given[name] : undefined;
-    const held = (actual === undefined && rule.optional) || parameterMatches(rule, actual);
-    yield { kind: 'run', reason: 'parameter', field: `parameter ${name}`, held, wanted: rule.condition, actual };
-  }
-  for (const [name, actual] of Object.entries(given)) {
-    const field = shown(name);
-    // The gateway fills it; whoever could give it too would choose which of the two counts.
-    if (compiled.secretParameters.has(name))
-      yield {
-        kind: 'code',
-        reason: 'parameter-secret',
-        field,
-        held: false,
-        wanted: 'not given: the gateway fills it',
-        actual,
-      };
-    else if (!compiled.parameters.has(name))
-      yield {
-        kind: 'run',
-        reason: 'parameter-unknown',
-        field,
-        held: compiled.role.otherParameters,
-        wanted: 'one that the role names',
-        actual,
-      };
-  }
 }
 
 /** What is no name at all is refused in every mode. */
@@ -81,10 +67,4 @@ function atMost(reason: string, field: string, value: number | undefined, most: 
   const isCount = value === undefined || (Number.isSafeInteger(value) && value >= 1);
   const held = isCount && (value ?? 0) <= most;
   return { kind: isCount ? 'run' : 'code', reason, field, held, wanted: most, actual: value };
-}
-
-/** Names come from the caller and go to the audit. */
-function shown(parameter: string): string {
-  const isShort = parameter.length <= MAX_SHOWN && DOTTED_NAME.test(parameter);
-  return isShort ? `parameter ${parameter}` : 'parameter of no valid name';
 }

@@ -6,8 +6,6 @@ type Fields = Readonly<Record<string, unknown>>;
 /** What makes a problem out of a place in the document. */
 export type Place = (path: FieldPath, message: string, at?: 'key' | 'value') => FileProblem;
 
-const OPERATORS = 'equals, oneOf, glob and exists';
-
 /**
  * What a JSON Schema finds wrong in a policy, each at its place. Of Ajv with `allErrors` and `verbose`: the schema's own
  * descriptions say what is allowed. Never a value of the document, only keys.
@@ -37,7 +35,7 @@ function inWords({ keyword, params, schema, parentSchema, propertyName }: ErrorO
     case 'propertyNames':
       return 'is no name that is allowed here';
     case 'oneOf':
-      return `needs exactly one of ${OPERATORS}`;
+      return `needs exactly one of ${operators(schema)}`;
     case 'discriminator':
       return 'must be installed, wheel or bundle';
     case 'enum':
@@ -51,6 +49,12 @@ function inWords({ keyword, params, schema, parentSchema, propertyName }: ErrorO
     default:
       return keyword === 'pattern' && description ? `must be ${description}` : limit(keyword, schema, description);
   }
+}
+
+/** Those of a choice between `{required: [operator]}`. */
+function operators(choice: unknown): string {
+  const names = (choice as { required: string[] }[]).map(({ required }) => required.join());
+  return `${names.slice(0, -1).join(', ')} and ${names.at(-1)}`;
 }
 
 /** `{required: [operator]}`, a branch of the choice between operators. */

@@ -36,8 +36,7 @@ export function tryAnonymousExample(
 }
 
 function refusals(binding: Binding, caller: Caller, { now }: ExampleTime): DecisionReason[] {
-  const wanted = { caller, role: '', module: '', task: '', parameters: {} };
-  const failed = [...callerChecks(binding, wanted, now)].filter(({ held }) => !held);
+  const failed = [...callerChecks(binding, { caller }, now)].filter(({ held }) => !held);
   return failed.map(({ reason, field }) => ({ reason, rule: binding.name, field }));
 }
 

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Clock } from '#core/clock.ts';
 import { PlumblineError } from '#core/errors.ts';
+import type { AirflowDecision, PipelineDecision } from '#gateway/policy/access-grants.ts';
 import type { AuditEvent, AuditLog, AuditReceipt } from '../../../src/gateway/audit/audit-log.ts';
 import { refuseCredentials } from '../../../src/gateway/audit/redaction-guard.ts';
 import type { Caller } from '../../../src/gateway/auth/caller.ts';
@@ -66,6 +67,8 @@ export class FakePolicy implements Policy {
   sha256 = 'a'.repeat(64);
   readonly issuers = [];
   readonly legacy = [];
+  readonly airflow = new Map();
+  readonly pipelines = new Map();
   readonly roles: ReadonlyMap<string, Role>;
   allow: (wanted: RunPermission, now: number) => boolean = () => true;
 
@@ -80,6 +83,14 @@ export class FakePolicy implements Policy {
     return { allowed, wouldAllow: allowed, mode: 'enforce', binding: 'b', role, reasons, policy: this.sha256 };
   }
 
+  decideAirflow(): AirflowDecision {
+    return this.#nothing();
+  }
+
+  decidePipeline(): PipelineDecision {
+    return this.#nothing();
+  }
+
   decideTask(): TaskDecision {
     return { allowed: false, wouldAllow: false, mode: 'enforce', reason: 'no-task-identities' };
   }
@@ -90,6 +101,11 @@ export class FakePolicy implements Policy {
 
   namespacesOf(role: string): readonly string[] {
     return this.roles.get(role)?.namespaces ?? [];
+  }
+
+  #nothing() {
+    const reasons = [{ reason: 'unknown-grant' }];
+    return { allowed: false, wouldAllow: false, mode: 'enforce', reasons, policy: this.sha256 } as const;
   }
 }
 

@@ -57,9 +57,17 @@ describe('docs/gateway/policy.md', () => {
 
   it('tells every field of what a policy says, and every reason of a task', () => {
     const { $defs } = JSON.parse(readFileSync(new URL('gateway-policy.schema.json', sources), 'utf8'));
-    const fields = ['Role', 'Identity', 'FamilyIdentity', 'Binding', 'Viewer', 'Example', 'Deny'].flatMap((name) =>
-      Object.keys($defs[name].properties),
-    );
+    const fields = [
+      'Role',
+      'AirflowGrant',
+      'PipelineGrant',
+      'Identity',
+      'FamilyIdentity',
+      'Binding',
+      'Viewer',
+      'Example',
+      'Deny',
+    ].flatMap((name) => Object.keys($defs[name].properties));
     const clouds = ['azure', 'aws', 'google'].flatMap((cloud) =>
       Object.keys($defs.Identity.properties[cloud].properties),
     );
