@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { AIRFLOW_ROLES, AIRFLOW_USERS } from './airflow-users.ts';
 import type { AirflowOptions } from './start-airflow.ts';
 
 /** Signs sessions and tokens of Airflows that are started here, on loopback, for as long as a test lasts. */
@@ -28,7 +29,9 @@ function settingsOf3({ folder, auth }: AirflowOptions, port: number): Record<str
   const url = `http://127.0.0.1:${port}`;
   const fab = { AIRFLOW__CORE__AUTH_MANAGER: 'airflow.providers.fab.auth_manager.fab_auth_manager.FabAuthManager' };
   const simple = {
-    AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS: 'ci:admin,viewer:viewer',
+    AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS: (['admin', 'viewer', 'steps'] as const)
+      .map((user) => `${AIRFLOW_USERS[user].username}:${AIRFLOW_ROLES[user]}`)
+      .join(','),
     AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE: join(folder, 'passwords.json'),
   };
   return {

@@ -1,10 +1,16 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { copyFileSync, existsSync, mkdirSync, openSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { airflowSettings } from './airflow-settings.ts';
+import { AIRFLOW_ROLES, AIRFLOW_USERS } from './airflow-users.ts';
+import { ProcessWatch } from './process-watch.ts';
+import { ROOT } from './repository.ts';
 import { freePort } from './start-luigid.ts';
+
+export { AIRFLOW_USERS };
 
 export type AirflowLine = '3' | '2.11';
 
@@ -27,12 +33,6 @@ export interface AirflowOptions {
   /** Folder that keeps a database of this Airflow without anything in it; it takes 10 to 25 s to make one. */
   readonly cache?: string | undefined;
 }
-
-/** The same in every Airflow that is started here. `viewer` may read only. */
-export const AIRFLOW_USERS = {
-  admin: { username: 'ci', password: 'ci-local-only' },
-  viewer: { username: 'viewer', password: 'viewer-local-only' },
-} as const;
 
 const PARTS = {
   '3': ['api-server', 'scheduler', 'dag-processor'],
@@ -70,6 +70,7 @@ export class AirflowServer {
   readonly environment: Readonly<Record<string, string>>;
   readonly #options: AirflowOptions;
   readonly #parts = new Map<string, ChildProcess>();
+  readonly #watch = new ProcessWatch();
 
   constructor(options: AirflowOptions, port: number) {
     this.#options = options;
@@ -86,8 +87,9 @@ export class AirflowServer {
   /** Its database and users. */
   async prepare(): Promise<void> {
     mkdirSync(join(this.folder, 'logs'), { recursive: true });
-    const { admin, viewer } = AIRFLOW_USERS;
-    const passwords = { [admin.username]: admin.password, [viewer.username]: viewer.password };
+    const passwords = Object.fromEntries(
+      Object.values(AIRFLOW_USERS).map(({ username, password }) => [username, password]),
+    );
     writeFileSync(join(this.folder, 'passwords.json'), JSON.stringify(passwords), { mode: 0o600 });
     const cached = this.#cachedDatabase();
     const database = join(this.folder, 'airflow.db');
@@ -113,6 +115,7 @@ export class AirflowServer {
       detached: true,
     });
     this.#parts.set(part, child);
+    if (child.pid !== undefined) this.#watch.leads(child.pid);
   }
 
   /** Ends a part with everything that it started. */
@@ -126,14 +129,14 @@ export class AirflowServer {
     await exited;
     clearTimeout(patience);
     endGroup(child.pid, 'SIGKILL');
+    this.#watch.isGone(child.pid);
   }
 
-  /** Resolves when its API answers. */
+  /** Resolves when its API answers, and knows who asks. */
   async answers(): Promise<void> {
-    const path = this.line === '3' ? '/api/v2/version' : '/api/v1/version';
     const until = Date.now() + READY_MS;
     while (Date.now() < until) {
-      if (await isOk(`${this.url}${path}`)) return;
+      if (await this.#isReady()) return;
       this.#checkAlive();
       await sleep(200);
     }
@@ -156,6 +159,19 @@ export class AirflowServer {
   /** Kills what is left. The folder stays. */
   async close(): Promise<void> {
     await Promise.all([...this.#parts.keys()].map((part) => this.stop(part, 'SIGKILL')));
+    this.#watch.close();
+  }
+
+  /** The health that it tells of is that of before a restart for up to 30 s. */
+  async #isReady(): Promise<boolean> {
+    const { username, password } = AIRFLOW_USERS.admin;
+    if (this.line === '3') {
+      const body = JSON.stringify({ username, password });
+      const login = { method: 'POST', headers: { 'content-type': 'application/json' }, body };
+      return (await isOk(`${this.url}/api/v2/version`)) && (await isOk(`${this.url}/auth/token`, login));
+    }
+    const authorization = `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`;
+    return isOk(`${this.url}/api/v1/dags?limit=1`, { headers: { authorization } });
   }
 
   #partNames(): readonly string[] {
@@ -168,18 +184,17 @@ export class AirflowServer {
 
   #cachedDatabase(): string | undefined {
     const { cache, auth = 'simple' } = this.#options;
-    return cache === undefined ? undefined : join(cache, `${this.line}-${auth}.db`);
+    return cache === undefined ? undefined : join(cache, `${this.line}-${auth}-${databaseDigest(this.line)}.db`);
   }
 
   async #createUsers(): Promise<void> {
     // Before this there are no roles but Admin and Public.
     await this.#must(['sync-perm']);
-    for (const [{ username, password }, role] of [
-      [AIRFLOW_USERS.admin, 'Admin'],
-      [AIRFLOW_USERS.viewer, 'Viewer'],
-    ] as const) {
+    for (const user of ['admin', 'viewer', 'steps'] as const) {
+      const { username, password } = AIRFLOW_USERS[user];
       const name = ['-u', username, '-f', username, '-l', username, '-e', `${username}@localhost`];
-      await this.#must(['users', 'create', ...name, '-r', role, '-p', password]);
+      const fabRole = AIRFLOW_ROLES[user].replace(/^./, (first) => first.toUpperCase());
+      await this.#must(['users', 'create', ...name, '-r', fabRole, '-p', password]);
     }
   }
 
@@ -196,6 +211,16 @@ export class AirflowServer {
       throw new Error(`Airflow's ${part} ended with ${exitCode ?? signalCode}:\n${log.slice(-4_000)}`);
     }
   }
+}
+
+/** What decides what is in a new database: the versions of all packages, and the users. */
+function databaseDigest(line: AirflowLine): string {
+  const lock = readFileSync(join(ROOT, 'scripts/python', `airflow-${line}.txt`));
+  return createHash('sha256')
+    .update(lock)
+    .update(JSON.stringify([AIRFLOW_USERS, AIRFLOW_ROLES]))
+    .digest('hex')
+    .slice(0, 12);
 }
 
 /** Only what a program needs; whatever the shell has set for another Airflow stays out. */
@@ -215,9 +240,9 @@ function keep(database: string, cached: string): void {
   renameSync(partial, cached);
 }
 
-async function isOk(url: string): Promise<boolean> {
+async function isOk(url: string, request: RequestInit = {}): Promise<boolean> {
   try {
-    return (await fetch(url, { signal: AbortSignal.timeout(5_000) })).ok;
+    return (await fetch(url, { ...request, signal: AbortSignal.timeout(5_000) })).ok;
   } catch {
     return false;
   }
