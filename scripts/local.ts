@@ -5,15 +5,10 @@ import { join, resolve } from 'node:path';
 import { parse } from 'yaml';
 import { PlumblineError } from '#core/errors.ts';
 import { type LocalAzure, startLocalAzure } from '#local-azure/local-azure.ts';
-import { liveTable } from '#local-pipeline/live-table.ts';
 import { type LocalArguments, parseLocalArguments, USAGE, UsageError } from '#local-pipeline/local-arguments.ts';
-import { installedNodeBinaries } from '#local-pipeline/node-handlers.ts';
 import type { PipelineReport } from '#local-pipeline/pipeline-report.ts';
-import { plainProgress } from '#local-pipeline/plain-progress.ts';
 import { PipelineFileError } from '#local-pipeline/position.ts';
-import { runPipeline } from '#local-pipeline/run-pipeline.ts';
-import { packageExtension } from './package-extension.ts';
-import { ROOT } from './repository.ts';
+import { runHere } from './run-here.ts';
 
 const NOTHING_RAN = 64;
 const AZURE_OF_NOBODY = {
@@ -61,28 +56,16 @@ async function openAzure(file: string | undefined): Promise<LocalAzure> {
   return startLocalAzure(parse(readFileSync(file, 'utf8')));
 }
 
-async function runWith(args: LocalArguments, services: LocalAzure): Promise<PipelineReport> {
-  const vsix = await packageExtension();
-  const view = process.stdout.isTTY ? liveTable(process.stdout) : plainProgress(process.stdout);
-  const interrupt = interrupts();
-  try {
-    return await runPipeline({
-      file: args.file,
-      vsix,
-      out: args.out === undefined ? mkdtempSync(join(tmpdir(), 'plumbline-local-')) : resolve(args.out),
-      nodes: installedNodeBinaries(join(ROOT, 'node_modules')),
-      node: args.node,
-      services,
-      variables: args.variables,
-      secretVariables: secretsFromEnvironment(args.secrets),
-      parameters: args.parameters,
-      listener: view.listener,
-      ...interrupt.signals,
-    });
-  } finally {
-    interrupt.stop();
-    view.close();
-  }
+function runWith(args: LocalArguments, services: LocalAzure): Promise<PipelineReport> {
+  return runHere({
+    file: args.file,
+    out: args.out === undefined ? mkdtempSync(join(tmpdir(), 'plumbline-local-')) : resolve(args.out),
+    node: args.node,
+    services,
+    variables: args.variables,
+    secretVariables: secretsFromEnvironment(args.secrets),
+    parameters: args.parameters,
+  });
 }
 
 function secretsFromEnvironment(names: readonly string[]): Record<string, string> {
@@ -93,14 +76,4 @@ function secretsFromEnvironment(names: readonly string[]): Record<string, string
       return [name, value];
     }),
   );
-}
-
-/** Ctrl-C cancels the run; a second one ends it without `always()` steps. */
-function interrupts(): { signals: { cancelled: AbortSignal; stopped: AbortSignal }; stop: () => void } {
-  const cancel = new AbortController();
-  const end = new AbortController();
-  const onSignal = () => (cancel.signal.aborted ? end : cancel).abort();
-  process.on('SIGINT', onSignal).on('SIGTERM', onSignal);
-  const stop = () => void process.off('SIGINT', onSignal).off('SIGTERM', onSignal);
-  return { signals: { cancelled: cancel.signal, stopped: end.signal }, stop };
 }

@@ -1,17 +1,16 @@
-import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { closeSync, mkdirSync, openSync, readFileSync, rmSync } from 'node:fs';
+import type { ChildProcess } from 'node:child_process';
+import { mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { parse } from 'yaml';
 import type { AzureDeclaration } from '#local-azure/declaration.ts';
 import { type LocalAzure, startLocalAzure } from '#local-azure/local-azure.ts';
 import { type Isolation, isolationHere, isolationOf } from './gateway-isolation.ts';
+import { endGateway, machineIdentity, serveGateway } from './gateway-process.ts';
 import { type GatewayFiles, writeGatewayFiles } from './local-gateway-files.ts';
 import { ROOT } from './repository.ts';
 import { freePort, type RunningLuigid, startLuigid, startLuigidOnSocket } from './start-luigid.ts';
 
 const EXAMPLE = resolve(ROOT, 'examples/gateway');
-const STARTS_WITHIN_MS = 30_000;
 
 export interface LocalGatewayOptions {
   /** Everything is written below it; what an earlier start left there is removed. */
@@ -106,8 +105,8 @@ async function startAll(
   });
   options.prepare?.(files);
   const started = { url, files, program: options.program, environment: machineIdentity(azure) };
-  let child = await startGateway(started);
-  const stop = (signal: NodeJS.Signals = 'SIGTERM') => end(child, signal);
+  let child = await serveGateway(started);
+  const stop = (signal: NodeJS.Signals = 'SIGTERM') => endGateway(child, signal);
   running.push(() => stop());
   return {
     url,
@@ -120,7 +119,7 @@ async function startAll(
     log: () => readFileSync(files.log, 'utf8'),
     stop,
     restart: async () => {
-      child = await startGateway(started, '/healthz');
+      child = await serveGateway(started, '/healthz');
     },
   };
 }
@@ -145,62 +144,4 @@ function reaching(url: string, azure: AzureDeclaration): AzureDeclaration {
 
 function example(name: string): string {
   return readFileSync(join(EXAMPLE, name), 'utf8');
-}
-
-/** What App Service gives to a process on a machine with an identity of its own. */
-function machineIdentity({ managedIdentity }: LocalAzure): Record<string, string> {
-  if (managedIdentity === undefined) return {};
-  return { IDENTITY_ENDPOINT: managedIdentity.endpoint, IDENTITY_HEADER: managedIdentity.header };
-}
-
-interface Start {
-  readonly url: string;
-  readonly files: GatewayFiles;
-  readonly program: string;
-  readonly environment: Readonly<Record<string, string>>;
-}
-
-async function startGateway(
-  { url, files, program, environment }: Start,
-  says: '/readyz' | '/healthz' = '/readyz',
-): Promise<ChildProcess> {
-  const log = openSync(files.log, 'a', 0o600);
-  const flags = program.endsWith('.ts') ? ['--disable-warning=ExperimentalWarning'] : [];
-  const child = spawn(process.execPath, [...flags, program, 'gateway', 'serve', '--config', files.config], {
-    cwd: files.folder,
-    env: { PATH: process.env['PATH'], HOME: files.folder, LANG: 'C.UTF-8', ...environment },
-    stdio: ['ignore', log, log],
-    // Ctrl-C in a terminal reaches the whole group: who started the gateway decides when it ends.
-    detached: true,
-  });
-  closeSync(log);
-  await untilOk(`${url}${says}`, child, files);
-  return child;
-}
-
-async function untilOk(url: string, child: ChildProcess, files: GatewayFiles): Promise<void> {
-  const until = Date.now() + STARTS_WITHIN_MS;
-  while (child.exitCode === null && child.signalCode === null && Date.now() < until) {
-    if (await isOk(url)) return;
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
-  child.kill('SIGKILL');
-  throw new Error(`The gateway did not become ready.\n${readFileSync(files.log, 'utf8')}`);
-}
-
-async function isOk(url: string): Promise<boolean> {
-  try {
-    return (await fetch(url, { signal: AbortSignal.timeout(2_000) })).ok;
-  } catch {
-    return false;
-  }
-}
-
-async function end(child: ChildProcess, signal: NodeJS.Signals): Promise<number | string> {
-  if (child.exitCode === null && child.signalCode === null) {
-    const exited = once(child, 'exit');
-    child.kill(signal);
-    await exited;
-  }
-  return child.exitCode ?? child.signalCode ?? 1;
 }
