@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import type { JsonValue } from '#core/json.ts';
 import type { Http } from '#http/http.ts';
+import type { AirflowServices } from './app/airflow-routes.ts';
 import type { AppServices } from './app/app-services.ts';
 import type { Front } from './app/front.ts';
 import { GatewayReadiness } from './app/gateway-readiness.ts';
@@ -18,6 +19,7 @@ import { type Closer, keysOf, openGround, type PartsOptions } from './gateway-gr
 import { taskTokenExchange } from './issuer/task-token-exchange.ts';
 import { localLauncher } from './launch/local-launcher.ts';
 import { checkLuigidSocket, luigidSocketProblem } from './luigid-socket-problem.ts';
+import { openAirflow } from './open-airflow.ts';
 import { openFront } from './open-front.ts';
 import { openIssuer } from './open-issuer.ts';
 import { openPeople } from './open-people.ts';
@@ -78,6 +80,7 @@ async function open(
   const uploaded = bundleStore(join(config.stateDirectory, 'bundles'));
   const tokensOfWorkers = workerTokens(key);
   const issuer = await openIssuer(ground);
+  const airflow = await openAirflow(ground, policyFile);
   const access = sockets && workerAccess(config, tokensOfWorkers);
   const runs = await openRuns(ground, { launcher, policyFile, bundles: uploaded, access });
   const stock = await openStockWorkers(ground, policyFile);
@@ -94,6 +97,7 @@ async function open(
     isolation,
     luigid: luigidCheck(config, http),
     issuer,
+    airflow: airflow && (() => airflowProblem(airflow)),
     now: () => clock.now(),
   });
   void runs.recovered().then(
@@ -111,6 +115,7 @@ async function open(
     workerTokens: tokensOfWorkers,
     issuer,
     taskTokens: issuer && taskTokenExchange({ workers, policy: () => policyFile.policy, issuer, audit }),
+    airflow,
     signIn: people?.signIn,
     stockWorkers: stock && { workers: stock, tokens: tokensOfWorkers, schedulerUrl: () => luigidUrl(config) ?? '' },
     bundles: roleBundles({ store: uploaded, audit, policy: () => policyFile.policy, now: () => clock.now() }),
@@ -143,6 +148,15 @@ function luigidCheck({ luigid }: GatewayConfig, http: Http): (() => Promise<stri
   const { upstream } = luigid;
   return async () =>
     (upstream.kind === 'socket' ? luigidSocketProblem(upstream.path) : undefined) ?? probeLuigid(upstream, http);
+}
+
+/** Of the first that has one. */
+function airflowProblem({ issuers }: AirflowServices): string | undefined {
+  for (const [name, issuer] of issuers) {
+    const problem = issuer.problem();
+    if (problem !== undefined) return `${name}: ${problem}`;
+  }
+  return undefined;
 }
 
 /** Workers of the gateway's own user have theirs from the start. */

@@ -12,6 +12,7 @@ export function killedBefore(n: number, folder: KeyFolder): KeyFolder & { readon
   };
   return {
     directory: folder.directory,
+    holder: folder.holder,
     locked: (act) => folder.locked(act),
     version: alive(folder.version),
     read: alive(folder.read),

@@ -6,10 +6,10 @@ import type { Clock } from '#core/clock.ts';
 import { administerKeys, type KeyAdministration } from '#gateway/issuer/administer-keys.ts';
 import { FileKeys } from '#gateway/issuer/file-keys.ts';
 import type { KeyTransition } from '#gateway/issuer/issuer-key.ts';
+import { ISSUER_HOLDER, keyDirectory } from '#gateway/issuer/kept-keys.ts';
 import type { KeyGround } from '#gateway/issuer/key-changes.ts';
 import { type KeyFolder, keyFolder } from '#gateway/issuer/key-folder.ts';
 import type { KeyTimes } from '#gateway/issuer/key-lifecycle.ts';
-import { keyDirectory } from '#gateway/issuer/open-token-issuer.ts';
 import { signedToken } from '#gateway/issuer/signed-token.ts';
 import type { IssuedToken } from '#gateway/issuer/token-issuer.ts';
 import { eventually } from './eventually.ts';
@@ -81,9 +81,8 @@ export class IssuerWorld {
   get byHand(): KeyAdministration {
     const { publishForMs, rotateEveryMs, lifetimeMs } = this.times;
     const keys = { kind: 'files', publishForMs, rotateEveryMs } as const;
-    const issuer = { url: ISSUER, lifetimeMs, keys };
-    const config = { file: 'gateway.yaml', stateDirectory: this.stateDirectory, issuer };
-    return administerKeys(config, this.clock, this.ground.machine);
+    const kept = { settings: keys, lifetimeMs, directory: this.directory, holder: ISSUER_HOLDER };
+    return administerKeys(kept, this.clock, this.ground.machine);
   }
 
   open(folder: KeyFolder = this.ground.folder): Promise<FileKeys> {

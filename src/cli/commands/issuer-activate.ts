@@ -1,6 +1,6 @@
 import { type Command, JSON_OPTION } from '../command.ts';
 import { EXIT } from '../exit-status.ts';
-import { ISSUER_CONFIG, openKeys } from '../open-keys.ts';
+import { KEY_OPTIONS, openKeys } from '../open-keys.ts';
 import { tellKeys } from '../tell-keys.ts';
 
 export const issuerActivate: Command = {
@@ -8,7 +8,7 @@ export const issuerActivate: Command = {
   summary: 'Lets a prepared key sign; the one that did is retired, and published until its tokens are over.',
   takes: ['KEY'],
   options: {
-    config: ISSUER_CONFIG,
+    ...KEY_OPTIONS,
     now: {
       help: 'although it was not published for as long as the configuration says: who has an old copy of the keys refuses its tokens',
     },

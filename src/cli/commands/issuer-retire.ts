@@ -1,6 +1,6 @@
 import { type Command, JSON_OPTION } from '../command.ts';
 import { EXIT } from '../exit-status.ts';
-import { ISSUER_CONFIG, openKeys } from '../open-keys.ts';
+import { KEY_OPTIONS, openKeys } from '../open-keys.ts';
 import { tellKeys } from '../tell-keys.ts';
 
 export const issuerRetire: Command = {
@@ -8,7 +8,7 @@ export const issuerRetire: Command = {
   summary: 'Takes a prepared key back; with --now removes any key at once, when somebody else may have it.',
   takes: ['KEY'],
   options: {
-    config: ISSUER_CONFIG,
+    ...KEY_OPTIONS,
     now: { help: 'its tokens are refused as soon as copies of the keys are renewed; another key signs' },
     json: JSON_OPTION,
   },

@@ -1,3 +1,4 @@
+import { AIRFLOW_SCHEMAS } from './airflow-schemas.ts';
 import { PROBLEMS } from './problem.ts';
 import { TOKEN_SCHEMAS } from './token-schemas.ts';
 
@@ -235,4 +236,5 @@ export const API_SCHEMAS = [
   health,
   readiness,
   ...TOKEN_SCHEMAS,
+  ...AIRFLOW_SCHEMAS,
 ] as const;

@@ -9,6 +9,7 @@ import type { TokenIssuer } from '../issuer/token-issuer.ts';
 import type { LegacyCredential } from '../policy/policy.ts';
 import type { SignIn } from '../sign-in/sign-in.ts';
 import type { Workers } from '../workers/worker.ts';
+import type { AirflowServices } from './airflow-routes.ts';
 import type { Bundles } from './bundles.ts';
 import type { GatewayMetrics } from './gateway-metrics.ts';
 import type { GatewayRuns } from './gateway-runs.ts';
@@ -26,6 +27,8 @@ export interface AppServices {
   /** This gateway as an issuer; absent: no tokens of tasks are issued. */
   readonly issuer?: TokenIssuer | undefined;
   readonly taskTokens?: TaskTokens | undefined;
+  /** Absent: no tokens for Airflows are issued. */
+  readonly airflow?: AirflowServices | undefined;
   /** Absent: workers elsewhere do not reach luigid through this gateway. */
   readonly stockWorkers?: StockWorkerServices | undefined;
   /** Absent: nobody can sign in to luigid's pages. */

@@ -6,6 +6,8 @@ declare module 'fastify' {
     caller: Caller | null;
     /** SHA-256 of the body as it came, hexadecimal; of nothing where there is none. */
     bodyHash: string;
+    /** It came before, just so, with the same token, which is for one request. */
+    isRepeated: boolean;
   }
 
   interface FastifyContextConfig {

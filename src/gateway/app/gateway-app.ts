@@ -7,6 +7,7 @@ import { Ajv2020 } from 'ajv/dist/2020.js';
 import ajvFormats from 'ajv-formats';
 import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify';
 import { AccessRecorder } from './access-recorder.ts';
+import { addAirflowRoutes } from './airflow-routes.ts';
 import { answerProblems, problemOf, sendProblem } from './answer-problems.ts';
 import { API_SCHEMAS, RUN_ID } from './api-schemas.ts';
 import type { AppServices } from './app-services.ts';
@@ -96,9 +97,10 @@ export async function gatewayApp(services: AppServices, options: AppOptions): Pr
 
 /** What a gateway has only when its configuration says so. */
 async function addConfigured(app: FastifyInstance, services: AppServices, { userOf }: Entrances): Promise<void> {
-  const { issuer, taskTokens, stockWorkers, signIn } = services;
+  const { issuer, taskTokens, airflow, stockWorkers, signIn } = services;
   if (issuer) addIssuerRoutes(app, issuer);
   if (taskTokens) await addTokenRoutes(app, { ...services, userOf }, taskTokens);
+  if (airflow) addAirflowRoutes(app, services, airflow);
   if (stockWorkers) addStockWorkerRoutes(app, stockWorkers);
   if (signIn) await addSignInRoutes(app, services, signIn);
 }

@@ -15,6 +15,8 @@ export interface ReadinessSources {
   readonly luigid?: (() => Promise<string | undefined>) | undefined;
   /** Absent: no tokens are issued. */
   readonly issuer?: Pick<TokenIssuer, 'problem'> | undefined;
+  /** What is wrong with the keys for an Airflow; absent: there is none. */
+  readonly airflow?: (() => string | undefined) | undefined;
   readonly now: () => number;
 }
 
@@ -38,6 +40,7 @@ export class GatewayReadiness implements Readiness {
       ...this.#own(),
       this.#issuers(),
       ...this.#issuer(),
+      ...this.#airflow(),
       ...(await this.#scheduler()),
       this.#isolation(),
     ];
@@ -86,6 +89,14 @@ export class GatewayReadiness implements Readiness {
     if (issuer === undefined) return [];
     const problem = issuer.problem();
     return [{ name: 'issuer', ...(problem === undefined ? OK : warning(`no token can be issued: ${problem}`)) }];
+  }
+
+  /** An Airflow keeps its copy of the keys while there are none here; everything else goes on. */
+  #airflow(): ReadinessCheck[] {
+    const { airflow } = this.#sources;
+    if (airflow === undefined) return [];
+    const problem = airflow();
+    return [{ name: 'airflow', ...(problem === undefined ? OK : warning(problem)) }];
   }
 
   #isolation(): ReadinessCheck {

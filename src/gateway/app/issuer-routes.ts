@@ -19,7 +19,7 @@ export function addIssuerRoutes(app: FastifyInstance, issuer: TokenIssuer): void
   app.get(DISCOVERY_PATH, {
     ...route,
     schema: described('openIdConfiguration', 'This gateway as an OpenID issuer', DISCOVERY),
-    handler: async (request, reply) => send(discovery, issuer, request, reply),
+    handler: async (request, reply) => sendDocument(discovery, maxAgeOf(issuer), request, reply),
   });
 
   app.get(KEYS_PATH, {
@@ -31,18 +31,23 @@ export function addIssuerRoutes(app: FastifyInstance, issuer: TokenIssuer): void
         throw new Problem('issuer-unavailable', `The keys are not known: ${issuer.problem() ?? 'they are asked for'}`, {
           headers: { 'retry-after': '5', 'cache-control': 'no-store' },
         });
-      return send(keys, issuer, request, reply);
+      return sendDocument(keys, maxAgeOf(issuer), request, reply);
     },
   });
 }
 
-function send(
+function maxAgeOf({ keysMaxAgeSeconds }: TokenIssuer): string {
+  return `public, max-age=${keysMaxAgeSeconds}`;
+}
+
+/** A public document, and nothing to whoever has it. */
+export function sendDocument(
   { text, etag }: IssuerDocument,
-  { keysMaxAgeSeconds }: TokenIssuer,
+  cacheControl: string,
   { headers }: FastifyRequest,
   reply: FastifyReply,
 ): FastifyReply {
-  reply.header('cache-control', `public, max-age=${keysMaxAgeSeconds}`).header('etag', etag);
+  reply.header('cache-control', cacheControl).header('etag', etag);
   if (isKnown(headers['if-none-match'], etag)) return reply.code(304).send();
   return reply.type('application/json; charset=utf-8').serializer(String).send(text);
 }

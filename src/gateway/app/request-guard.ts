@@ -33,6 +33,7 @@ export function guardRequests(
   const authenticate = authenticateRequest(services, recorder);
   app.decorateRequest('caller', null);
   app.decorateRequest('bodyHash', EMPTY);
+  app.decorateRequest('isRepeated', false);
 
   app.addHook('onRequest', async (request) => {
     checkRequestHead(request.raw);
@@ -76,7 +77,9 @@ async function useUp(
   recorder: AccessRecorder,
 ): Promise<void> {
   for (const token of usedUpBy(caller)) {
-    if ((await ledger.use(token, fingerprintOf(request))) !== 'replayed') continue;
+    const usage = await ledger.use(token, fingerprintOf(request));
+    if (usage === 'same') request.isRepeated = true;
+    if (usage !== 'replayed') continue;
     const problem = new Problem('token-used', 'The token was used by another request: an ID token is for one', {
       reason: 'used',
     });

@@ -29,6 +29,11 @@ export const AUDIT_TYPES = [
   'dev.plumbline.identity.rejected',
   /** A key of the issuer: `result` is `prepared`, `activated`, `retired` or `removed`. */
   'dev.plumbline.issuer.key',
+  /** A token for an Airflow, before it is handed out; and one that was refused. */
+  'dev.plumbline.airflow.token',
+  'dev.plumbline.airflow.refused',
+  /** A key for an Airflow, as `issuer.key`; or one by which it signs itself: `result` is `trusted` or `untrusted`. */
+  'dev.plumbline.airflow.key',
   'dev.plumbline.luigid.worker.registered',
   'dev.plumbline.luigid.worker.ended',
   /** A call that was refused, or that enforcement would refuse (`allowed`); one for equal ones of a minute. */
@@ -38,6 +43,12 @@ export const AUDIT_TYPES = [
   'dev.plumbline.person.signed-in',
   'dev.plumbline.person.signed-out',
   'dev.plumbline.person.refused',
+  'dev.plumbline.dispatch.denied',
+  /** Before each request to queue a run of an Azure pipeline, and what became of it. */
+  'dev.plumbline.dispatch.queue.intent',
+  'dev.plumbline.dispatch.queue.outcome',
+  'dev.plumbline.dispatch.tagged',
+  'dev.plumbline.dispatch.end',
   'dev.plumbline.gateway.started',
   'dev.plumbline.gateway.stopped',
   'dev.plumbline.audit.checkpoint',
@@ -106,6 +117,11 @@ export interface AuditData {
   /** Milliseconds since the epoch. */
   readonly expiresAt?: number | undefined;
   readonly keyId?: string | undefined;
+  /** Which Airflow, by which grant of the policy, as which of its users; the role is Airflow's, in the token. */
+  readonly airflow?: string | undefined;
+  readonly grant?: string | undefined;
+  readonly user?: string | undefined;
+  readonly airflowRole?: string | undefined;
   /** At luigid: the worker's id, the method, the namespace that is not its own. */
   readonly worker?: string | undefined;
   readonly method?: string | undefined;
@@ -113,6 +129,12 @@ export interface AuditData {
   readonly address?: string | undefined;
   /** Of the Unix user by whose socket for workers a request came. */
   readonly uid?: number | undefined;
+  /** Of a run in Azure DevOps: its organization's URL, its project, the ids of pipeline and run, the full ref. */
+  readonly organization?: string | undefined;
+  readonly project?: string | undefined;
+  readonly pipeline?: number | undefined;
+  readonly pipelineRun?: number | undefined;
+  readonly ref?: string | undefined;
   /** How many equal calls one record stands for. */
   readonly count?: number | undefined;
   readonly unixUser?: string | undefined;

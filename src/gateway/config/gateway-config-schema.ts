@@ -21,6 +21,56 @@ const section = <Properties extends object>(description: string, properties: Pro
 
 const port = (description: string) => ({ type: 'integer', minimum: 0, maximum: 65535, description }) as const;
 
+const signingKeys = (description: string, publishFor: string) =>
+  ({
+    description,
+    default: { kind: 'files' },
+    anyOf: [
+      section(
+        'In the state directory.',
+        {
+          kind: { const: 'files' },
+          rotateEvery: optionalDuration('A new key after so long; 0s: only by hand. Default: 30d.'),
+          publishFor: optionalDuration(`A new key is published for so long before it signs. Default: ${publishFor}.`),
+        },
+        ['kind'],
+      ),
+      section(
+        'In Azure Key Vault; they never leave it.',
+        {
+          kind: { const: 'azure-key-vault' },
+          vault: text('Name or URL of the vault.'),
+          key: text('Name of an RSA key. Each version of it is a key.'),
+          publishFor: optionalDuration(
+            `A new version is published for so long before it signs. Default: ${publishFor}.`,
+          ),
+        },
+        ['kind', 'vault', 'key'],
+      ),
+    ],
+  }) as const;
+
+const AIRFLOW_SCHEMA = section(
+  'An Airflow 3 whose `[api_auth] trusted_jwks_url` is this gateway.',
+  {
+    url: text('Of its API server; https, or http on loopback.'),
+    issuer: text("`iss` of the gateway's tokens for it. Without it publicUrl and /airflow/<name>."),
+    airflowIssuer: text('`iss` of its own tokens: the first of `[api_auth] jwt_issuer`. Without it url.'),
+    audience: text('Its `[api_auth] jwt_audience`. No other Airflow has the same.'),
+    taskAudience: {
+      ...text('Its `[execution_api] jwt_audience`, which `audience` must not be.'),
+      default: 'urn:airflow.apache.org:task',
+    },
+    authManager: { enum: ['simple', 'fab'], description: 'simple: the token says the role. fab: its database does.' },
+    publicKeys: text(
+      'JWKS file with the public keys by which it signs itself. Read again when it changes. Relative to this file.',
+    ),
+    keys: signingKeys('Where the keys for this Airflow alone are. They sign as it does.', '2h'),
+    lifetime: duration('Of a token.', '10m'),
+  },
+  ['url', 'audience', 'authManager', 'publicKeys'],
+);
+
 /** The JSON Schema (2020-12) of `gateway.yaml`; published as docs/schemas/gateway-config.schema.json. */
 export const GATEWAY_CONFIG_SCHEMA = {
   $schema: 'https://json-schema.org/draft/2020-12/schema',
@@ -82,32 +132,16 @@ export const GATEWAY_CONFIG_SCHEMA = {
     issuer: section('The gateway as an issuer of short-lived tokens for tasks.', {
       url: text('`iss` of its tokens; https. Without it publicUrl.'),
       lifetime: duration('Of a token.', '10m'),
-      keys: {
-        description: 'Where the signing keys are.',
-        default: { kind: 'files' },
-        anyOf: [
-          section(
-            'In the state directory.',
-            {
-              kind: { const: 'files' },
-              rotateEvery: optionalDuration('A new key after so long; 0s: only by hand. Default: 30d.'),
-              publishFor: optionalDuration('A new key is published for so long before it signs. Default: 1d.'),
-            },
-            ['kind'],
-          ),
-          section(
-            'In Azure Key Vault; they never leave it.',
-            {
-              kind: { const: 'azure-key-vault' },
-              vault: text('Name or URL of the vault.'),
-              key: text('Name of an RSA key. Each version of it is a key of the issuer.'),
-              publishFor: optionalDuration('A new version is published for so long before it signs. Default: 1d.'),
-            },
-            ['kind', 'vault', 'key'],
-          ),
-        ],
-      },
+      keys: signingKeys('Where the signing keys are.', '1d'),
     }),
+    airflow: {
+      type: 'object',
+      default: {},
+      maxProperties: 64,
+      propertyNames: { pattern: '^[a-z][a-z0-9-]{0,62}$' },
+      description: 'Airflows, by name, that trust the keys of this gateway: it issues tokens for their users.',
+      additionalProperties: AIRFLOW_SCHEMA,
+    },
     signIn: section(
       "How people sign in to luigid's pages: OpenID Connect, code flow with PKCE.",
       {

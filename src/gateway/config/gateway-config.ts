@@ -25,16 +25,39 @@ export interface LuigidSettings {
   readonly proxied: boolean;
 }
 
+/** Where signing keys are. */
+export type SigningKeySettings =
+  /** In the state directory. `rotateEveryMs` 0: only by hand. A new key is published for `publishForMs` before it signs. */
+  | { readonly kind: 'files'; readonly rotateEveryMs: number; readonly publishForMs: number }
+  /** Versions of one RSA key of a vault; a new version signs when it is `publishForMs` old. The key never leaves the vault. */
+  | { readonly kind: 'azure-key-vault'; readonly vault: string; readonly key: string; readonly publishForMs: number };
+
 /** The gateway as an issuer of tasks' tokens. */
 export interface IssuerConfig {
   /** `iss`; https, without a slash at the end. */
   readonly url: string;
   /** At most 600,000. */
   readonly lifetimeMs: number;
-  readonly keys: /** In the state directory. `rotateEveryMs` 0: only by hand. A new key is published for `publishForMs` before it signs. */
-    | { readonly kind: 'files'; readonly rotateEveryMs: number; readonly publishForMs: number }
-    /** Versions of one RSA key of a vault; a new version signs when it is `publishForMs` old. The key never leaves the vault. */
-    | { readonly kind: 'azure-key-vault'; readonly vault: string; readonly key: string; readonly publishForMs: number };
+  readonly keys: SigningKeySettings;
+}
+
+/** An Airflow 3 whose `[api_auth] trusted_jwks_url` is this gateway. */
+export interface AirflowConfig {
+  /** In the configuration, in paths and in the policy. */
+  readonly name: string;
+  /** Of its API server: https, or http on loopback; without a slash at the end. */
+  readonly url: string;
+  /** `iss` of the gateway's tokens for it. */
+  readonly issuer: string;
+  /** `aud` of them: Airflow's `[api_auth] jwt_audience`, never that of its execution API. */
+  readonly audience: string;
+  readonly authManager: 'simple' | 'fab';
+  /** JWKS with the public keys by which Airflow signs itself. */
+  readonly publicKeysFile: string;
+  /** For this Airflow alone. `publishForMs` is an hour at least: that is how long Airflow keeps a copy. */
+  readonly keys: SigningKeySettings;
+  /** Of a token, 60,000 to 600,000. */
+  readonly lifetimeMs: number;
 }
 
 /** How people sign in to luigid's own pages: OpenID Connect, code flow with PKCE. */
@@ -66,6 +89,8 @@ export interface GatewayConfig {
   readonly luigid?: LuigidSettings | undefined;
   /** Absent: no task tokens are issued, and no role may have task identities. */
   readonly issuer?: IssuerConfig | undefined;
+  /** By name; those for which the gateway issues tokens. */
+  readonly airflow: ReadonlyMap<string, AirflowConfig>;
   /** Absent: nobody can sign in to luigid's pages. */
   readonly signIn?: SignInConfig | undefined;
   readonly isolation: 'users' | 'none';

@@ -1,9 +1,11 @@
 import type { IssuerConfig } from './gateway-config.ts';
 import type { RawGatewayConfig } from './raw-gateway-config.ts';
-import { DAY, milliseconds, SECOND } from './read-duration.ts';
+import { milliseconds, SECOND } from './read-duration.ts';
+import { signingKeySettings } from './signing-key-settings.ts';
 import { type Complain, issuerUrlProblem } from './url-problem.ts';
 
 const LONGEST_TOKEN_MS = 600_000;
+const PUBLISHED = { publishFor: '1d', leastMs: 0 };
 
 export function issuerConfig(
   { issuer, publicUrl }: Pick<RawGatewayConfig, 'issuer' | 'publicUrl'>,
@@ -17,17 +19,6 @@ export function issuerConfig(
   return {
     url: url?.href.replace(/\/+$/, '') ?? '',
     lifetimeMs: milliseconds(issuer.lifetime, ['issuer', 'lifetime'], [60 * SECOND, LONGEST_TOKEN_MS], complain),
-    keys: keysOf(issuer.keys, complain),
+    keys: signingKeySettings(issuer.keys, ['issuer', 'keys'], PUBLISHED, complain),
   };
-}
-
-function keysOf(raw: NonNullable<RawGatewayConfig['issuer']>['keys'], complain: Complain): IssuerConfig['keys'] {
-  const { kind, vault = '', key = '', publishFor = '1d', rotateEvery = '30d' } = raw;
-  const field = ['issuer', 'keys'];
-  const publishForMs = milliseconds(publishFor, [...field, 'publishFor'], [0, 365 * DAY], complain);
-  if (kind === 'azure-key-vault') return { kind, vault, key, publishForMs };
-  const rotateEveryMs = milliseconds(rotateEvery, [...field, 'rotateEvery'], [0, 3_650 * DAY], complain);
-  if (rotateEveryMs > 0 && rotateEveryMs <= publishForMs)
-    complain([...field, 'rotateEvery'], "must be longer than 'publishFor'");
-  return { kind, rotateEveryMs, publishForMs };
 }

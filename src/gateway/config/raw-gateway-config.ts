@@ -14,14 +14,9 @@ export interface RawGatewayConfig {
   readonly issuer?: {
     readonly url?: string;
     readonly lifetime: string;
-    readonly keys: {
-      readonly kind: 'files' | 'azure-key-vault';
-      readonly rotateEvery?: string;
-      readonly publishFor?: string;
-      readonly vault?: string;
-      readonly key?: string;
-    };
+    readonly keys: RawSigningKeys;
   };
+  readonly airflow: Readonly<Record<string, RawAirflow>>;
   readonly signIn?: {
     readonly issuer: string;
     readonly clientId: string;
@@ -51,4 +46,24 @@ export interface RawGatewayConfig {
     };
     readonly caFile?: string;
   };
+}
+
+export interface RawSigningKeys {
+  readonly kind: 'files' | 'azure-key-vault';
+  readonly rotateEvery?: string;
+  readonly publishFor?: string;
+  readonly vault?: string;
+  readonly key?: string;
+}
+
+export interface RawAirflow {
+  readonly url: string;
+  readonly issuer?: string;
+  readonly airflowIssuer?: string;
+  readonly audience: string;
+  readonly taskAudience: string;
+  readonly authManager: 'simple' | 'fab';
+  readonly publicKeys: string;
+  readonly keys: RawSigningKeys;
+  readonly lifetime: string;
 }

@@ -5,6 +5,7 @@ import { Ajv2020 } from 'ajv/dist/2020.js';
 import { PlumblineError } from '#core/errors.ts';
 import type { NetworkSettings } from '#core/network.ts';
 import { Secret } from '#core/secret.ts';
+import { airflowConfigs } from './airflow-config.ts';
 import type { ConfigFiles } from './config-files.ts';
 import type { GatewayConfig, Transport } from './gateway-config.ts';
 import { GATEWAY_CONFIG_SCHEMA } from './gateway-config-schema.ts';
@@ -56,6 +57,7 @@ function settings(raw: RawGatewayConfig, reading: Reading): GatewayConfig {
   const { file, complain } = reading;
   const path = (relative: string) => resolve(dirname(file), relative);
   const optionalPath = (relative: string | undefined) => (relative === undefined ? undefined : path(relative));
+  const issuer = issuerConfig(raw, complain);
   const config: GatewayConfig = {
     file,
     listen: raw.listen,
@@ -66,7 +68,8 @@ function settings(raw: RawGatewayConfig, reading: Reading): GatewayConfig {
     runsDirectory: path(raw.runsDirectory),
     policyFile: path(raw.policyFile),
     luigid: luigidSettings(raw.luigid, path, complain),
-    issuer: issuerConfig(raw, complain),
+    issuer,
+    airflow: airflowConfigs(raw, issuer, path, complain),
     signIn: signInConfig(raw.signIn, path, complain),
     isolation: raw.isolation,
     limits: raw.limits,

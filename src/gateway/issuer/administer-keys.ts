@@ -1,11 +1,9 @@
 import type { Clock } from '#core/clock.ts';
 import { PlumblineError } from '#core/errors.ts';
-import type { GatewayConfig } from '../config/gateway-config.ts';
-import { issuerOf } from './configured-issuer.ts';
+import type { KeptKeys, KeyHolder } from './kept-keys.ts';
 import { changeKeys, type KeyChange, type KeyGround, type KeyList, readKeys, storedKey } from './key-changes.ts';
 import { keyFolder } from './key-folder.ts';
 import { activatedByHand, type KeyTimes, retiredByHand, succeeded, withNewKey } from './key-lifecycle.ts';
-import { keyDirectory } from './open-token-issuer.ts';
 import { type MachineTime, machineTime } from './steady-time.ts';
 
 /**
@@ -22,17 +20,16 @@ export interface KeyAdministration {
   retire(kid: string, how: { readonly atOnce: boolean }): Promise<KeyList>;
 }
 
-/** @throws {PlumblineError} `ERR_CONFIG_INVALID` without an issuer, `ERR_INPUT_INVALID` when its keys are in a vault */
+/** @throws {PlumblineError} `ERR_INPUT_INVALID` when the keys are in a vault */
 export function administerKeys(
-  config: Pick<GatewayConfig, 'file' | 'issuer' | 'stateDirectory'>,
+  { settings, lifetimeMs, directory, holder }: KeptKeys,
   clock: Clock,
   machine: () => MachineTime = machineTime,
 ): KeyAdministration {
-  const { keys, lifetimeMs } = issuerOf(config);
-  if (keys.kind !== 'files') throw inVault(keys);
-  const folder = keyFolder(keyDirectory(config.stateDirectory));
+  if (settings.kind !== 'files') throw inVault(settings, holder);
+  const folder = keyFolder(directory, holder);
   const ground: KeyGround = { folder, clock, machine };
-  const times = { publishForMs: keys.publishForMs, rotateEveryMs: keys.rotateEveryMs, lifetimeMs };
+  const times = { publishForMs: settings.publishForMs, rotateEveryMs: settings.rotateEveryMs, lifetimeMs };
   const change = (what: KeyChange) => folder.locked(() => changeKeys(ground, what));
   return {
     times,
@@ -50,8 +47,11 @@ export function administerKeys(
   };
 }
 
-function inVault({ vault, key }: { readonly vault: string; readonly key: string }): PlumblineError {
-  return new PlumblineError('ERR_INPUT_INVALID', `The keys of the issuer are in vault ${vault}, not on this disk`, {
+function inVault(
+  { vault, key }: { readonly vault: string; readonly key: string },
+  { name }: KeyHolder,
+): PlumblineError {
+  return new PlumblineError('ERR_INPUT_INVALID', `The keys of ${name} are in vault ${vault}, not on this disk`, {
     remedy: `Each version of key ${key} is one: az keyvault key rotate makes a new one, az keyvault key set-attributes --enabled false ends one.`,
   });
 }

@@ -2,10 +2,11 @@ import { systemClock } from '#core/clock.ts';
 import { PlumblineError } from '#core/errors.ts';
 import { createHttp } from '#http/http.ts';
 import { machineIdentity } from '#identity/machine-identity.ts';
-import type { GatewayConfig, IssuerConfig } from '../config/gateway-config.ts';
+import type { GatewayConfig, SigningKeySettings } from '../config/gateway-config.ts';
 import { administerKeys } from './administer-keys.ts';
 import { issuerOf } from './configured-issuer.ts';
 import type { KeyState } from './issuer-key.ts';
+import { issuerKeys, type KeptKeys } from './kept-keys.ts';
 import { publishedKeys } from './key-lifecycle.ts';
 import { tokenEndpoint } from './open-token-issuer.ts';
 import type { PublicKey, TokenIssuer } from './token-issuer.ts';
@@ -24,16 +25,19 @@ export interface ConfiguredKeys {
  * @throws {PlumblineError} `ERR_CONFIG_INVALID`, `ERR_FILE_UNREADABLE`, `ERR_ISSUER_UNAVAILABLE`
  */
 export async function configuredKeys(config: GatewayConfig): Promise<ConfiguredKeys> {
-  const own = issuerOf(config);
-  const keys =
-    own.keys.kind === 'files' ? await keysOnDisk(config) : (await vaultKeyList(config)).map(({ jwk }) => jwk);
-  return { issuer: { url: own.url, tokenEndpoint: tokenEndpoint(config) }, keys };
+  const keys = await publicKeysOf(issuerKeys(config), config);
+  return { issuer: { url: issuerOf(config).url, tokenEndpoint: tokenEndpoint(config) }, keys };
 }
 
-async function keysOnDisk(config: GatewayConfig): Promise<readonly PublicKey[]> {
-  const { keys } = await administerKeys(config, systemClock).list();
+/** What is published of them. @throws {PlumblineError} `ERR_FILE_UNREADABLE`, `ERR_ISSUER_UNAVAILABLE` */
+export async function publicKeysOf(kept: KeptKeys, ground: VaultGround): Promise<readonly PublicKey[]> {
+  if (kept.settings.kind !== 'files') return (await vaultKeyList(kept, ground)).map(({ jwk }) => jwk);
+  const { keys } = await administerKeys(kept, systemClock).list();
   return publishedKeys(keys).map(({ jwk }) => jwk);
 }
+
+/** How a vault is reached. */
+type VaultGround = Pick<GatewayConfig, 'network' | 'identity'>;
 
 export interface VaultKeyRow {
   readonly jwk: PublicKey;
@@ -43,11 +47,13 @@ export interface VaultKeyRow {
 }
 
 /** @throws {PlumblineError} `ERR_ISSUER_UNAVAILABLE`, and what the vault's address or the identity is refused for */
-export async function vaultKeyList(config: GatewayConfig): Promise<readonly VaultKeyRow[]> {
-  const { keys, lifetimeMs } = issuerOf(config);
-  if (keys.kind === 'files') throw new TypeError('The keys are on disk');
-  const versions = await versionsOf(config, keys);
-  const times = { publishForMs: keys.publishForMs, lifetimeMs };
+export async function vaultKeyList(
+  { settings, lifetimeMs }: KeptKeys,
+  ground: VaultGround,
+): Promise<readonly VaultKeyRow[]> {
+  if (settings.kind === 'files') throw new TypeError('The keys are on disk');
+  const versions = await versionsOf(ground, settings);
+  const times = { publishForMs: settings.publishForMs, lifetimeMs };
   const selection = selectVersions(versions, { times, now: systemClock.now(), seenSince: new Map() });
   return selection.published.map((version) => ({
     jwk: version.jwk,
@@ -56,9 +62,12 @@ export async function vaultKeyList(config: GatewayConfig): Promise<readonly Vaul
   }));
 }
 
-async function versionsOf(config: GatewayConfig, { vault, key }: Extract<IssuerConfig['keys'], { vault: string }>) {
-  const http = createHttp(config.network);
-  const identity = machineIdentity(config.identity, { http, mask: () => {} });
+async function versionsOf(
+  { network, identity: settings }: VaultGround,
+  { vault, key }: Extract<SigningKeySettings, { vault: string }>,
+) {
+  const http = createHttp(network);
+  const identity = machineIdentity(settings, { http, mask: () => {} });
   const client = vaultClient({ vault, key, identity, http });
   try {
     return await client.versions(AbortSignal.timeout(30_000));

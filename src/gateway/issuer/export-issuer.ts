@@ -18,12 +18,13 @@ export async function exportIssuer(
   const set = keysDocument(keys);
   if (set === undefined) throw withoutKeys(issuer.url);
   return [
-    await write(join(directory, KEYS_PATH), set),
-    await write(join(directory, DISCOVERY_PATH), discoveryDocument(issuer)),
+    await writeDocument(join(directory, KEYS_PATH), set),
+    await writeDocument(join(directory, DISCOVERY_PATH), discoveryDocument(issuer)),
   ];
 }
 
-async function write(path: string, { text }: IssuerDocument): Promise<string> {
+/** Replaces it as a whole. @returns the path @throws {PlumblineError} `ERR_FILE_UNREADABLE` */
+export async function writeDocument(path: string, { text }: IssuerDocument): Promise<string> {
   const unfinished = `${path}.${process.pid}.unfinished`;
   try {
     await promises.mkdir(dirname(path), { recursive: true });

@@ -116,7 +116,7 @@ export class FileKeys implements SigningKeys {
     const { folder, times } = this.#options;
     const { mark, keys, version } = this.#inForce;
     const found = await folder.version();
-    if (found === undefined) throw withoutList(folder.directory);
+    if (found === undefined) throw withoutList(folder);
     if (this.#trouble !== undefined || found !== version) return true;
     const { now, needsMark } = timeOf(mark, this.#options);
     return needsMark || dueStep(keys, times, now) !== undefined;
@@ -163,9 +163,9 @@ async function signerOf(folder: KeyFolder, kid: string): Promise<RsaSign> {
     return await rsaSign(await folder.readPrivate(kid), kid);
   } catch (cause) {
     const why = cause instanceof Error ? cause.message : String(cause);
-    throw new PlumblineError('ERR_FILE_UNREADABLE', `Cannot use a key of the issuer: ${why}`, {
+    throw new PlumblineError('ERR_FILE_UNREADABLE', `Cannot use a key of ${folder.holder.name}: ${why}`, {
       cause,
-      remedy: `Remove it at once: plumbline issuer retire ${kid} --now --config FILE. A new one signs then.`,
+      remedy: `Remove it at once: plumbline issuer retire ${kid} --now${folder.holder.option} --config FILE. A new one signs then.`,
     });
   }
 }

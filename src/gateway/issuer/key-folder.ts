@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { setTimeout as pause } from 'node:timers/promises';
 import { PlumblineError } from '#core/errors.ts';
+import { ISSUER_HOLDER, type KeyHolder } from './kept-keys.ts';
 import { formatManifest, type KeyManifest, parseManifest } from './key-manifest.ts';
 
 const MANIFEST = 'keys.json';
@@ -13,9 +14,10 @@ const SQLITE_BUSY = 5;
 const LOCKED_FOR_MS = 10_000;
 const LOOK_AGAIN_MS = 20;
 
-/** The folder of the issuer's keys: `keys.json` says which there are, `<kid>.pem` (PKCS #8) is the private part of one. */
+/** A folder of keys: `keys.json` says which there are, `<kid>.pem` (PKCS #8) is the private part of one. */
 export interface KeyFolder {
   readonly directory: string;
+  readonly holder: KeyHolder;
   /** One process at a time; the system takes the lock back when a process ends, however it ends. */
   locked<T>(act: () => Promise<T>): Promise<T>;
   /** Changes whenever the manifest does. */
@@ -34,17 +36,18 @@ export interface KeyFolder {
  *
  * @param directory made with 0700 when it is not there
  */
-export function keyFolder(directory: string): KeyFolder {
+export function keyFolder(directory: string, holder: KeyHolder = ISSUER_HOLDER): KeyFolder {
   const path = (name: string) => join(directory, name);
   const guarded = async <T>(act: () => Promise<T>): Promise<T> => {
     try {
       return await act();
     } catch (thrown) {
-      throw thrown instanceof PlumblineError ? thrown : unusable(directory, thrown);
+      throw thrown instanceof PlumblineError ? thrown : unusable(directory, holder, thrown);
     }
   };
   return {
     directory,
+    holder,
     locked: async (act) => {
       const release = await guarded(async () => {
         await promises.mkdir(directory, { recursive: true, mode: 0o700 });
@@ -62,7 +65,7 @@ export function keyFolder(directory: string): KeyFolder {
       guarded(async () => {
         const text = await readOwn(path(MANIFEST));
         if (text !== undefined) return parseManifest(text);
-        if (await hasPrivate(directory)) throw withoutList(directory);
+        if (await hasPrivate(directory)) throw withoutList({ directory, holder });
         return undefined;
       }),
     write: (manifest) => guarded(() => replace(directory, MANIFEST, formatManifest(manifest))),
@@ -164,10 +167,10 @@ async function replace(directory: string, name: string, text: string): Promise<v
 }
 
 /** New keys in the place of lost ones would be a change that nobody decided: tokens that are about would be refused. */
-export function withoutList(directory: string): PlumblineError {
+export function withoutList({ directory, holder }: Pick<KeyFolder, 'directory' | 'holder'>): PlumblineError {
   return new PlumblineError(
     'ERR_FILE_UNREADABLE',
-    `Cannot use the issuer's keys in ${directory}: ${MANIFEST} is not there`,
+    `Cannot use the keys of ${holder.name} in ${directory}: ${MANIFEST} is not there`,
     {
       remedy:
         'Put it back; or stop the gateway and remove the folder: a new key signs then, and tokens that are about would be refused.',
@@ -176,9 +179,9 @@ export function withoutList(directory: string): PlumblineError {
   );
 }
 
-function unusable(directory: string, cause: unknown): PlumblineError {
+function unusable(directory: string, { name }: KeyHolder, cause: unknown): PlumblineError {
   const why = cause instanceof Error ? cause.message : String(cause);
-  return new PlumblineError('ERR_FILE_UNREADABLE', `Cannot use the issuer's keys in ${directory}: ${why}`, {
+  return new PlumblineError('ERR_FILE_UNREADABLE', `Cannot use the keys of ${name} in ${directory}: ${why}`, {
     cause,
     remedy: 'Give folder and files to the user of the gateway alone (0700 and 0600), and work on them as that user.',
     details: { directory },

@@ -158,5 +158,5 @@ function tooEarly({ inForce, since }: IssuerKey, { publishForMs }: KeyTimes, now
 }
 
 function refused(why: string, remedy: string): PlumblineError {
-  return new PlumblineError('ERR_INPUT_INVALID', `The keys of the issuer stay as they are: ${why}`, { remedy });
+  return new PlumblineError('ERR_INPUT_INVALID', `The keys stay as they are: ${why}`, { remedy });
 }

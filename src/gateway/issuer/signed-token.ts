@@ -7,6 +7,8 @@ export interface TokenFrame {
   /** `iss`. */
   readonly url: string;
   readonly lifetimeSeconds: number;
+  /** `jti`. @default a random UUID */
+  readonly newId?: (() => string) | undefined;
 }
 
 /** What the issuer says about every token itself; a caller's claims never say it. */
@@ -20,11 +22,11 @@ const OWN = ['iss', 'iat', 'nbf', 'exp', 'jti'];
  */
 export async function signedToken(
   claims: TokenClaims,
-  { url, lifetimeSeconds }: TokenFrame,
-  { keys, clock }: { readonly keys: SigningKeys; readonly clock: Clock },
+  { url, lifetimeSeconds, newId = randomUUID }: TokenFrame,
+  { keys, clock }: { readonly keys: Pick<SigningKeys, 'sign'>; readonly clock: Clock },
 ): Promise<IssuedToken> {
   if (OWN.some((name) => name in claims)) throw new TypeError(`Only the issuer itself says ${OWN.join(', ')}`);
-  const id = randomUUID();
+  const id = newId();
   const now = Math.floor(clock.now() / 1_000);
   const exp = now + lifetimeSeconds;
   const payload = encoded({ iss: url, ...claims, iat: now, nbf: now, exp, jti: id });

@@ -9,7 +9,7 @@ export interface Signature {
   readonly bytes: Uint8Array;
 }
 
-/** The keys of the issuer, wherever they are. */
+/** Keys that sign, wherever they are. */
 export interface SigningKeys {
   /** None: they are not known at the moment. */
   published(): readonly PublicKey[];

@@ -6,8 +6,8 @@ import { COMMANDS } from '#cli/commands.ts';
 import { runCommand } from '#cli/run-command.ts';
 import { systemClock } from '#core/clock.ts';
 import { FileKeys } from '#gateway/issuer/file-keys.ts';
+import { keyDirectory } from '#gateway/issuer/kept-keys.ts';
 import { keyFolder } from '#gateway/issuer/key-folder.ts';
-import { keyDirectory } from '#gateway/issuer/open-token-issuer.ts';
 import { machineTime } from '#gateway/issuer/steady-time.ts';
 import { RecordingTerminal } from './recording-terminal.ts';
 
