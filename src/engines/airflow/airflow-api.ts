@@ -70,7 +70,6 @@ export interface AirflowTask {
   readonly taskId: string;
   readonly downstream: readonly string[];
   readonly isMapped: boolean;
-  readonly isTeardown: boolean;
 }
 
 export interface AirflowAssetEvent {
@@ -78,6 +77,14 @@ export interface AirflowAssetEvent {
   readonly name: string | undefined;
   readonly taskId: string | undefined;
   readonly mapIndex: number;
+}
+
+/** What a server says of its own parts. After a restart it can be stale for half a minute. */
+export interface AirflowHealth {
+  /** `healthy`, `unhealthy`; `undefined`: it does not say. */
+  readonly scheduler: string | undefined;
+  readonly schedulerHeartbeat: number | undefined;
+  readonly triggerer: string | undefined;
 }
 
 export interface ImportError {
@@ -98,6 +105,16 @@ export interface TriggerBody {
   /** ISO 8601 with an offset; absent: none in Airflow 3, now in Airflow 2. */
   readonly logicalDate?: string | undefined;
   readonly note?: string | undefined;
+}
+
+/** Which task instances of a run are cleared. */
+export interface ClearWish {
+  /** Every mapped one of them. */
+  readonly taskIds: readonly string[];
+  /** Only those that failed or could not run because another one had. */
+  readonly onlyFailed: boolean;
+  /** Whether the run goes on then; else it stays as it is. */
+  readonly goesOn: boolean;
 }
 
 /**
@@ -133,8 +150,8 @@ export interface AirflowApi {
   /** Sets a run's state; the answer is the run as it stands then, which may still be going. */
   setState(run: RunName, state: 'failed', signal: AbortSignal): Promise<AirflowRun>;
   setNote(run: RunName, note: string, signal: AbortSignal): Promise<void>;
-  /** Clears the failed tasks of a run and those behind them, which makes it go on. @returns how many */
-  clearFailed(run: RunName, signal: AbortSignal): Promise<number>;
+  /** Clears task instances of a run. Not tried again. @returns how many */
+  clear(run: RunName, wanted: ClearWish, signal: AbortSignal): Promise<number>;
   /** Every task instance, page by page; with `changedSince` (milliseconds since the epoch) those that changed since. */
   taskInstances(
     run: RunName,
@@ -158,6 +175,8 @@ export interface AirflowApi {
   ): Promise<JsonValue | undefined>;
   /** Assets that the run's tasks have written. */
   assetEvents(run: RunName, signal: AbortSignal): Promise<readonly AirflowAssetEvent[]>;
+  /** `undefined` when the server does not say, for whatever reason: a word beside an error, never an error itself. */
+  health(signal: AbortSignal): Promise<AirflowHealth | undefined>;
   /** The run's state, at once and then every `intervalSeconds`, until it has ended or the server ends it. Only with `features.wait`. */
   wait(run: RunName, intervalSeconds: number, signal: AbortSignal): AsyncIterable<string>;
 }

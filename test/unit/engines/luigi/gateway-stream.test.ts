@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
-import { AnswerError } from '#engines/luigi/answer-fields.ts';
+import { AnswerError } from '#engines/answer-fields.ts';
 import { readStream, type StreamItem } from '#engines/luigi/gateway-stream.ts';
 import { readUpdate } from '#engines/luigi/gateway-update.ts';
 

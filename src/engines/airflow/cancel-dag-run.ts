@@ -1,0 +1,163 @@
+import { type Clock, systemClock } from '#core/clock.ts';
+import { asPlumblineError } from '#core/errors.ts';
+import type { CancelReason } from '../engine.ts';
+import type { AirflowApi, AirflowRun, AirflowTaskInstance, RunName } from './airflow-api.ts';
+import type { DagPlace } from './dag-place.ts';
+import { saysProcessEnded } from './last-words.ts';
+import { isTerminal } from './run-words.ts';
+import { stopNoted, withStop } from './stop-note.ts';
+
+export interface CancelOptions {
+  readonly signal?: AbortSignal | undefined;
+  /** How long an end of run and tasks is looked for after the run was set to failed. Milliseconds. @default 5_000 */
+  readonly patienceMs?: number | undefined;
+}
+
+const PATIENCE_MS = 5_000;
+/** A step that is cancelled has 7.5 s until the agent's second signal. */
+const REQUESTS_MS = 7_000;
+const FIRST_WAIT_MS = 250;
+const LONGEST_WAIT_MS = 1_000;
+const SAME_MOMENT_MS = 1_000;
+/** More logs than this are not read to see whether each task has ended. */
+const MOST_LOGS = 10;
+
+/**
+ * Stops a run: its note says that we do, then it is set to failed. A run that ends in success all the same, as one with a teardown does,
+ * is set to failed once more.
+ *
+ * `stopped` is answered only when the run has ended and so has the process of every task that was ended with it. Airflow calls a
+ * task failed before its worker has heard of it; that the process is gone is read off the task's log ({@link saysProcessEnded}). What
+ * does not say so in time is `requested`.
+ * @throws {PlumblineError} `ERR_AIRFLOW_*` when the run could not even be asked to stop
+ */
+export async function cancelDagRun(
+  place: DagPlace,
+  runId: string,
+  reason: CancelReason,
+  { signal = AbortSignal.timeout(REQUESTS_MS), patienceMs = PATIENCE_MS }: CancelOptions = {},
+): Promise<'stopped' | 'requested'> {
+  const { api, dagId, clock = systemClock } = place;
+  const name = { dagId, runId };
+  const run = await api.run(dagId, runId, signal);
+  if (run === undefined || (isTerminal(run.state) && stopNoted(run.note) === undefined)) return 'stopped';
+  const { set, before } = await asked(api, run, reason, signal);
+  const ending = new Ending({ api, name, clock, until: clock.now() + patienceMs, signal, before });
+  try {
+    return await ending.confirmed(set);
+  } catch (thrown) {
+    // It was asked to stop; what cannot be seen of its end does not undo that.
+    place.log?.debug(`How the run ${runId} ends is not known: ${asPlumblineError(thrown).message}`);
+    return 'requested';
+  }
+}
+
+/** Asks the run to stop, unless it was asked before and has ended. */
+async function asked(
+  api: AirflowApi,
+  run: AirflowRun,
+  reason: CancelReason,
+  signal: AbortSignal,
+): Promise<{ readonly set: AirflowRun; readonly before: readonly AirflowTaskInstance[] | undefined }> {
+  const instances = triedInstances(api, run, signal);
+  if (isTerminal(run.state)) return { set: run, before: (await instances)?.filter((one) => !isEndedWith(run, one)) };
+  const [before] = await Promise.all([instances, api.setNote(run, withStop(run.note, reason), signal)]);
+  return { set: await api.setState(run, 'failed', signal), before };
+}
+
+/** What ended by itself ended before its run; Airflow 2 writes a later end when the process is gone. */
+function isEndedWith(run: AirflowRun, { state, endedAt }: AirflowTaskInstance): boolean {
+  return state === 'failed' && (endedAt ?? Number.POSITIVE_INFINITY) >= (run.endedAt ?? 0) - SAME_MOMENT_MS;
+}
+
+interface EndingRun {
+  readonly api: AirflowApi;
+  readonly name: RunName;
+  readonly clock: Clock;
+  /** Milliseconds since the epoch. */
+  readonly until: number;
+  readonly signal: AbortSignal;
+  /** `undefined`: could not be read. */
+  readonly before: readonly AirflowTaskInstance[] | undefined;
+}
+
+/** Looks at a run that was set to failed until nothing of it goes on, or the time is over. */
+class Ending {
+  readonly #run: EndingRun;
+
+  constructor(run: EndingRun) {
+    this.#run = run;
+  }
+
+  async confirmed(set: AirflowRun): Promise<'stopped' | 'requested'> {
+    const { before, until } = this.#run;
+    const ended = await this.#end(set);
+    if (!ended || before === undefined) return 'requested';
+    const open = new Set(await this.#ended(before));
+    if (open.size > MOST_LOGS) return 'requested';
+    return (await this.#poll(until, () => this.#areGone(open))) ? 'stopped' : 'requested';
+  }
+
+  /** Whether the run has ended; one that ends in success is asked once more, or it would look as if nobody had stopped it. */
+  async #end(set: AirflowRun): Promise<boolean> {
+    const { api, name, signal, until } = this.#run;
+    let run: AirflowRun | undefined = set;
+    const isOver = async () => {
+      if (run !== undefined && !isTerminal(run.state)) run = await api.run(name.dagId, name.runId, signal);
+      return run === undefined || isTerminal(run.state);
+    };
+    const over = await this.#poll(until, isOver);
+    if (run?.state === 'success') await api.setState(name, 'failed', signal);
+    return over;
+  }
+
+  /** Those that our stop has ended, or that may have been ended by it. */
+  async #ended(before: readonly AirflowTaskInstance[]): Promise<readonly AirflowTaskInstance[]> {
+    const { api, name, signal } = this.#run;
+    const failed = new Set(before.filter(({ state }) => state === 'failed').map(keyOf));
+    const after = await api.taskInstances(name, { signal });
+    const working = new Set(before.filter(({ state }) => WORKING.has(state ?? '')).map(keyOf));
+    return after.filter((one) => working.has(keyOf(one)) || (one.state === 'failed' && !failed.has(keyOf(one))));
+  }
+
+  async #areGone(open: Set<AirflowTaskInstance>): Promise<boolean> {
+    const { api, name, signal } = this.#run;
+    for (const task of open) {
+      const tryNumber = Math.max(1, task.tryNumber);
+      const log = await api.log(name, { taskId: task.taskId, mapIndex: task.mapIndex, tryNumber }, signal);
+      if (log !== undefined && saysProcessEnded(api.api, log.lines)) open.delete(task);
+    }
+    return open.size === 0;
+  }
+
+  async #poll(until: number, isDone: () => Promise<boolean>): Promise<boolean> {
+    const { clock, signal } = this.#run;
+    for (let wait = FIRST_WAIT_MS; ; wait = Math.min(wait * 2, LONGEST_WAIT_MS)) {
+      if (await isDone()) return true;
+      const left = until - clock.now();
+      if (left <= 0) return false;
+      await clock.sleep(Math.min(wait, left), signal);
+    }
+  }
+}
+
+/** States in which a task has a process, or a trigger that waits for something. */
+const WORKING: ReadonlySet<string> = new Set(['running', 'deferred', 'restarting', 'awaiting_input']);
+
+function keyOf({ taskId, mapIndex, tryNumber }: AirflowTaskInstance): string {
+  return JSON.stringify([taskId, mapIndex, tryNumber]);
+}
+
+/** What cannot be read keeps nobody from stopping the run. */
+async function triedInstances(
+  api: AirflowApi,
+  name: RunName,
+  signal: AbortSignal,
+): Promise<readonly AirflowTaskInstance[] | undefined> {
+  try {
+    return await api.taskInstances(name, { signal });
+  } catch {
+    signal.throwIfAborted();
+    return undefined;
+  }
+}
