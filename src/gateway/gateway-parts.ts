@@ -20,6 +20,7 @@ import { taskTokenExchange } from './issuer/task-token-exchange.ts';
 import { localLauncher } from './launch/local-launcher.ts';
 import { checkLuigidSocket, luigidSocketProblem } from './luigid-socket-problem.ts';
 import { openAirflow } from './open-airflow.ts';
+import { openDispatch } from './open-dispatch.ts';
 import { openFront } from './open-front.ts';
 import { openIssuer } from './open-issuer.ts';
 import { openPeople } from './open-people.ts';
@@ -84,11 +85,16 @@ async function open(
   const access = sockets && workerAccess(config, tokensOfWorkers);
   const runs = await openRuns(ground, { launcher, policyFile, bundles: uploaded, access });
   const stock = await openStockWorkers(ground, policyFile);
+  const dispatch = await openDispatch(ground, policyFile);
   onChange(() => {
     runs.policyChanged();
     stock?.policyChanged();
   });
-  metrics.observe({ runs: () => runs.counts(), issuersUnavailable: () => unavailable(authenticator) });
+  metrics.observe({
+    runs: () => runs.counts(),
+    issuersUnavailable: () => unavailable(authenticator),
+    pipelineRuns: dispatch && (() => dispatch.runs.counts()),
+  });
   const readiness = new GatewayReadiness({
     audit,
     store: () => store.problem(),
@@ -98,6 +104,7 @@ async function open(
     luigid: luigidCheck(config, http),
     issuer,
     airflow: airflow && (() => airflowProblem(airflow)),
+    azureDevOps: dispatch && (() => dispatch.runs.problem()),
     now: () => clock.now(),
   });
   void runs.recovered().then(
@@ -116,6 +123,7 @@ async function open(
     issuer,
     taskTokens: issuer && taskTokenExchange({ workers, policy: () => policyFile.policy, issuer, audit }),
     airflow,
+    dispatch,
     signIn: people?.signIn,
     stockWorkers: stock && { workers: stock, tokens: tokensOfWorkers, schedulerUrl: () => luigidUrl(config) ?? '' },
     bundles: roleBundles({ store: uploaded, audit, policy: () => policyFile.policy, now: () => clock.now() }),

@@ -1,4 +1,5 @@
 import { AIRFLOW_SCHEMAS } from './airflow-schemas.ts';
+import { DISPATCH_SCHEMAS } from './dispatch-schemas.ts';
 import { PROBLEMS } from './problem.ts';
 import { TOKEN_SCHEMAS } from './token-schemas.ts';
 
@@ -237,4 +238,5 @@ export const API_SCHEMAS = [
   readiness,
   ...TOKEN_SCHEMAS,
   ...AIRFLOW_SCHEMAS,
+  ...DISPATCH_SCHEMAS,
 ] as const;

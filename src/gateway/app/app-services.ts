@@ -11,6 +11,7 @@ import type { SignIn } from '../sign-in/sign-in.ts';
 import type { Workers } from '../workers/worker.ts';
 import type { AirflowServices } from './airflow-routes.ts';
 import type { Bundles } from './bundles.ts';
+import type { DispatchServices } from './dispatch-routes.ts';
 import type { GatewayMetrics } from './gateway-metrics.ts';
 import type { GatewayRuns } from './gateway-runs.ts';
 import type { Readiness } from './readiness.ts';
@@ -29,6 +30,8 @@ export interface AppServices {
   readonly taskTokens?: TaskTokens | undefined;
   /** Absent: no tokens for Airflows are issued. */
   readonly airflow?: AirflowServices | undefined;
+  /** Absent: no pipelines are queued. */
+  readonly dispatch?: DispatchServices | undefined;
   /** Absent: workers elsewhere do not reach luigid through this gateway. */
   readonly stockWorkers?: StockWorkerServices | undefined;
   /** Absent: nobody can sign in to luigid's pages. */

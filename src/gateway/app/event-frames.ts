@@ -1,6 +1,13 @@
 import { neutraliseJson } from '#core/neutralise.ts';
-import type { NumberedUpdate } from '../runs/run-row.ts';
-import type { GatewayRuns } from './gateway-runs.ts';
+
+/** Where updates come from: at most `limit` with a number above `after`, in order; an outcome is the last. */
+export type ReadUpdates = (id: string, after: number, limit: number) => Promise<readonly StoryUpdate[]>;
+
+/** An update under its number, from 1 without a gap. */
+export interface StoryUpdate {
+  readonly sequence: number;
+  readonly update: { readonly kind: string };
+}
 
 /** One update as every watcher gets it. */
 export interface EventFrame {
@@ -30,12 +37,12 @@ interface Page {
  * is read from the store again: a watcher costs no memory but its place.
  */
 export class EventFrames {
-  readonly #updates: GatewayRuns['updates'];
+  readonly #updates: ReadUpdates;
   readonly #pages = new Map<string, Page>();
   readonly #reading = new Map<string, Promise<Page>>();
   #bytes = 0;
 
-  constructor(updates: GatewayRuns['updates']) {
+  constructor(updates: ReadUpdates) {
     this.#updates = updates;
   }
 
@@ -111,7 +118,7 @@ export class EventFrames {
   }
 }
 
-function frameOf({ sequence, update }: NumberedUpdate): EventFrame {
+function frameOf({ sequence, update }: StoryUpdate): EventFrame {
   const text = `id: ${sequence}\nevent: update\ndata: ${neutraliseJson(JSON.stringify(update))}\n\n`;
   return { sequence, bytes: Buffer.from(text), isLast: update.kind === 'outcome' };
 }

@@ -12,6 +12,7 @@ import { answerProblems, problemOf, sendProblem } from './answer-problems.ts';
 import { API_SCHEMAS, RUN_ID } from './api-schemas.ts';
 import type { AppServices } from './app-services.ts';
 import { addBundleRoute } from './bundle-route.ts';
+import { addDispatchRoutes } from './dispatch-routes.ts';
 import { type Entrances, entrances } from './entrances.ts';
 import './fastify-request.ts';
 import type { Front } from './front.ts';
@@ -69,6 +70,7 @@ export async function gatewayApp(services: AppServices, options: AppOptions): Pr
     linkBase: options.publicUrl ?? '',
     timeouts: options.timeouts,
     maxWatchers: options.limits.watchers,
+    streams: { open: 0 },
     stopping: stop.signal,
   };
   parseJson(app);
@@ -86,6 +88,7 @@ export async function gatewayApp(services: AppServices, options: AppOptions): Pr
   addStoryRoutes(app, context);
   await addBundleRoute(app, context);
   await addConfigured(app, services, ways());
+  if (services.dispatch) addDispatchRoutes(app, context, services.dispatch);
   routes.complete();
   await app.ready();
   return {

@@ -9,6 +9,8 @@ const MAX_VALUES = 200;
 export interface MetricSources {
   readonly runs: () => Promise<{ readonly queued: number; readonly running: number }>;
   readonly issuersUnavailable: () => number;
+  /** Of Azure DevOps; absent: none are queued. */
+  readonly pipelineRuns?: MetricSources['runs'] | undefined;
 }
 
 /** Counters of the gateway. Every label has a bounded number of values; none holds an id, a token or a path. */
@@ -36,6 +38,11 @@ export class GatewayMetrics {
     'result',
     'reason',
   ]);
+  readonly #pipelineRuns = this.#counter(
+    'plumbline_pipeline_requests_total',
+    'Requests to queue an Azure pipeline, by what became of them.',
+    ['result'],
+  );
   readonly #airflowTokens = this.#counter('plumbline_airflow_tokens_total', 'Exchanges for tokens of Airflows.', [
     'airflow',
     'result',
@@ -76,6 +83,11 @@ export class GatewayMetrics {
     this.#airflowTokens.inc({ airflow, result, reason: this.#bounded('reason', reason) });
   }
 
+  /** @param result what became of a caller's request, or of one to Azure DevOps */
+  pipelineRun(result: string): void {
+    this.#pipelineRuns.inc({ result });
+  }
+
   auditFailed(): void {
     this.#auditFailures.inc();
   }
@@ -93,24 +105,29 @@ export class GatewayMetrics {
   }
 
   /** What is looked up at each scrape. To be called once. */
-  observe({ runs, issuersUnavailable }: MetricSources): void {
-    new Gauge({
-      name: 'plumbline_runs',
-      help: 'Runs that wait and runs that go on.',
-      labelNames: ['state'],
-      ...this.#prefix,
-      async collect() {
-        const { queued, running } = await runs();
-        this.set({ state: 'queued' }, queued);
-        this.set({ state: 'running' }, running);
-      },
-    });
+  observe({ runs, issuersUnavailable, pipelineRuns }: MetricSources): void {
+    if (pipelineRuns) this.#states('plumbline_pipeline_runs', 'Runs of Azure pipelines that go on.', pipelineRuns);
+    this.#states('plumbline_runs', 'Runs that wait and runs that go on.', runs);
     new Gauge({
       name: 'plumbline_issuers_unavailable',
       help: 'Issuers without keys to verify with.',
       ...this.#prefix,
       collect() {
         this.set(issuersUnavailable());
+      },
+    });
+  }
+
+  #states(name: string, help: string, counts: MetricSources['runs']): void {
+    new Gauge({
+      name,
+      help,
+      labelNames: ['state'],
+      ...this.#prefix,
+      async collect() {
+        const { queued, running } = await counts();
+        this.set({ state: 'queued' }, queued);
+        this.set({ state: 'running' }, running);
       },
     });
   }

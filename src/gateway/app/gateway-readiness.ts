@@ -17,6 +17,8 @@ export interface ReadinessSources {
   readonly issuer?: Pick<TokenIssuer, 'problem'> | undefined;
   /** What is wrong with the keys for an Airflow; absent: there is none. */
   readonly airflow?: (() => string | undefined) | undefined;
+  /** What cannot be read of Azure DevOps; absent: no pipelines are queued. */
+  readonly azureDevOps?: (() => string | undefined) | undefined;
   readonly now: () => number;
 }
 
@@ -41,6 +43,7 @@ export class GatewayReadiness implements Readiness {
       this.#issuers(),
       ...this.#issuer(),
       ...this.#airflow(),
+      ...this.#azureDevOps(),
       ...(await this.#scheduler()),
       this.#isolation(),
     ];
@@ -97,6 +100,16 @@ export class GatewayReadiness implements Readiness {
     if (airflow === undefined) return [];
     const problem = airflow();
     return [{ name: 'airflow', ...(problem === undefined ? OK : warning(problem)) }];
+  }
+
+  /** Everything else goes on, and so do the pipelines. */
+  #azureDevOps(): ReadinessCheck[] {
+    const { azureDevOps } = this.#sources;
+    if (azureDevOps === undefined) return [];
+    const problem = azureDevOps();
+    return [
+      { name: 'azureDevOps', ...(problem === undefined ? OK : warning(`pipeline runs cannot be read: ${problem}`)) },
+    ];
   }
 
   #isolation(): ReadinessCheck {

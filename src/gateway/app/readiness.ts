@@ -2,7 +2,17 @@ import type { IssuerHealth } from '../auth/authenticator.ts';
 
 /** One thing that must work. `detail` says what is wrong, or what is to be known. */
 export interface ReadinessCheck {
-  readonly name: 'recovery' | 'audit' | 'store' | 'policy' | 'issuers' | 'issuer' | 'airflow' | 'luigid' | 'isolation';
+  readonly name:
+    | 'recovery'
+    | 'audit'
+    | 'store'
+    | 'policy'
+    | 'issuers'
+    | 'issuer'
+    | 'airflow'
+    | 'azureDevOps'
+    | 'luigid'
+    | 'isolation';
   readonly state: 'ok' | 'warning' | 'failed';
   readonly detail?: string | undefined;
 }

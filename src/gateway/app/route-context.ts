@@ -13,6 +13,8 @@ export interface RouteContext {
   readonly linkBase: string;
   readonly timeouts: { readonly uploadMs: number; readonly slowWatcherMs: number; readonly heartbeatMs: number };
   readonly maxWatchers: number;
+  /** How many event streams are open. */
+  readonly streams: { open: number };
   /** Aborted when the gateway stops: streams end so that they can be resumed. */
   readonly stopping: AbortSignal;
 }

@@ -1,5 +1,11 @@
-import { EventFrames } from './event-frames.ts';
-import type { GatewayRuns } from './gateway-runs.ts';
+import { EventFrames, type ReadUpdates } from './event-frames.ts';
+
+/** What is watched. */
+export interface WatchedRuns {
+  readonly updates: ReadUpdates;
+  /** Calls after each stored update, with its number; answers how to stop that. */
+  readonly watch: (id: string, notify: () => void) => () => void;
+}
 
 interface Watched {
   readonly wake: Set<() => void>;
@@ -21,12 +27,12 @@ export interface Watch {
 /** Who watches which run. The store is asked once for all watchers of a run. */
 export class RunWatchers {
   readonly frames: EventFrames;
-  readonly #runs: Pick<GatewayRuns, 'watch'>;
+  readonly #runs: Pick<WatchedRuns, 'watch'>;
   readonly #watched = new Map<string, Watched>();
   /** One for all runs: what was read for a watcher of before is never newer than what the next one knows of. */
   #version = 0;
 
-  constructor(runs: Pick<GatewayRuns, 'watch' | 'updates'>) {
+  constructor(runs: WatchedRuns) {
     this.#runs = runs;
     this.frames = new EventFrames((id, after, limit) => runs.updates(id, after, limit));
   }

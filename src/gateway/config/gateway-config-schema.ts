@@ -71,6 +71,20 @@ const AIRFLOW_SCHEMA = section(
   ['url', 'audience', 'authManager', 'publicKeys'],
 );
 
+/** Where an identity comes from. */
+const AZURE_IDENTITY = {
+  kind: {
+    enum: ['default', 'managed', 'workload'],
+    default: 'default',
+    description: 'default: the chain of DefaultAzureCredential. managed, workload: that one only.',
+  },
+  clientId: {
+    type: 'string',
+    pattern: '^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$',
+    description: 'Of a user-assigned managed identity or an application.',
+  },
+} as const;
+
 /** The JSON Schema (2020-12) of `gateway.yaml`; published as docs/schemas/gateway-config.schema.json. */
 export const GATEWAY_CONFIG_SCHEMA = {
   $schema: 'https://json-schema.org/draft/2020-12/schema',
@@ -142,6 +156,28 @@ export const GATEWAY_CONFIG_SCHEMA = {
       description: 'Airflows, by name, that trust the keys of this gateway: it issues tokens for their users.',
       additionalProperties: AIRFLOW_SCHEMA,
     },
+    azureDevOps: {
+      type: 'array',
+      default: [],
+      maxItems: 64,
+      description: 'Organizations of Azure DevOps whose pipelines the gateway queues, as the policy says for whom.',
+      items: section(
+        'An organization, or some projects of it.',
+        {
+          organization: text('Name, https://dev.azure.com/name or https://name.visualstudio.com.'),
+          projects: {
+            type: 'array',
+            minItems: 1,
+            maxItems: 256,
+            uniqueItems: true,
+            items: text('Name of a project.'),
+            description: 'For these only. Without it: for every project that no other entry names.',
+          },
+          identity: section('As whom; without it the identity of the gateway.', AZURE_IDENTITY, ['kind']),
+        },
+        ['organization'],
+      ),
+    },
     signIn: section(
       "How people sign in to luigid's pages: OpenID Connect, code flow with PKCE.",
       {
@@ -194,18 +230,7 @@ export const GATEWAY_CONFIG_SCHEMA = {
       checkpointRecords: count('And after so many records.', 1, 1_000_000, 1_000),
       exportDirectory: text('Each checkpoint is copied there: a mount of another machine. Relative to this file.'),
     }),
-    identity: map("The gateway's own identity towards Key Vault.", {
-      kind: {
-        enum: ['default', 'managed', 'workload'],
-        default: 'default',
-        description: 'default: the chain of DefaultAzureCredential. managed, workload: that one only.',
-      },
-      clientId: {
-        type: 'string',
-        pattern: '^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$',
-        description: 'Of a user-assigned managed identity or an application.',
-      },
-    }),
+    identity: map("The gateway's own identity towards Key Vault and Azure DevOps.", AZURE_IDENTITY),
     logging: map('The JSON log on standard output.', {
       level: {
         enum: ['trace', 'debug', 'info', 'warn', 'error'],

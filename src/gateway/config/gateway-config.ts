@@ -72,6 +72,18 @@ export interface SignInConfig {
   readonly sessionMs: number;
 }
 
+/** An organization of Azure DevOps whose pipelines the gateway queues. */
+export interface AzureDevOpsConfig {
+  /** `https://dev.azure.com/fabrikam`, in lower case. */
+  readonly organization: string;
+  /** Where requests go. */
+  readonly base: string;
+  /** Absent: every project that no other entry names. */
+  readonly projects?: readonly string[] | undefined;
+  /** Absent: the gateway's own. */
+  readonly identity?: AzureIdentitySettings | undefined;
+}
+
 /** `gateway.yaml`, read, checked, with its defaults. Paths are absolute; times are milliseconds. */
 export interface GatewayConfig {
   /** The file it was read from. */
@@ -91,6 +103,8 @@ export interface GatewayConfig {
   readonly issuer?: IssuerConfig | undefined;
   /** By name; those for which the gateway issues tokens. */
   readonly airflow: ReadonlyMap<string, AirflowConfig>;
+  /** Where it queues pipelines; none: nowhere. */
+  readonly azureDevOps: readonly AzureDevOpsConfig[];
   /** Absent: nobody can sign in to luigid's pages. */
   readonly signIn?: SignInConfig | undefined;
   readonly isolation: 'users' | 'none';

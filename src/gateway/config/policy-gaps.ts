@@ -1,11 +1,19 @@
+import type { PipelineGrant } from '../policy/access-grants.ts';
 import type { Policy } from '../policy/policy.ts';
 import type { Role } from '../policy/role.ts';
+import { configuredOrganization } from './azure-devops-config.ts';
 import type { GatewayConfig } from './gateway-config.ts';
 
-type GapSettings = Pick<GatewayConfig, 'isolation' | 'issuer' | 'luigid' | 'publicUrl' | 'listen' | 'transport'>;
+type GapSettings = Pick<
+  GatewayConfig,
+  'isolation' | 'issuer' | 'luigid' | 'publicUrl' | 'listen' | 'transport' | 'azureDevOps'
+>;
 
 /** What a policy gives its roles and this gateway does not have: sentences for whoever sets it up. Their runs do not get far. */
-export function policyGaps(config: GapSettings, { roles }: Pick<Policy, 'roles'>): readonly string[] {
+export function policyGaps(
+  config: GapSettings,
+  { roles, pipelines }: Pick<Policy, 'roles' | 'pipelines'>,
+): readonly string[] {
   const { isolation, issuer, luigid } = config;
   const isProxied = luigid?.proxied === true;
   const gapsOf = (role: Role): readonly (string | false)[] => {
@@ -37,7 +45,13 @@ export function policyGaps(config: GapSettings, { roles }: Pick<Policy, 'roles'>
         `role '${name}' works at the luigid behind the gateway and has no namespaces: its workers can do nothing there`,
     ];
   };
-  return [...roles.values()].flatMap(gapsOf).filter((gap) => gap !== false);
+  const ofPipelines = [...pipelines.values()].flatMap((grant) => pipelineGap(config, grant) ?? []);
+  return [...[...roles.values()].flatMap(gapsOf).filter((gap) => gap !== false), ...ofPipelines];
+}
+
+function pipelineGap({ azureDevOps }: GapSettings, { name, organization, project }: PipelineGrant): string | undefined {
+  if (configuredOrganization(azureDevOps, organization, project) !== undefined) return undefined;
+  return `pipeline '${name}' is of ${organization}/${project}, for which azureDevOps of the configuration has no entry: it is not queued`;
 }
 
 /** Without `publicUrl` it is that of the listener: on loopback, and at a port that is known before it listens. */

@@ -17,6 +17,11 @@ export interface RawGatewayConfig {
     readonly keys: RawSigningKeys;
   };
   readonly airflow: Readonly<Record<string, RawAirflow>>;
+  readonly azureDevOps: readonly {
+    readonly organization: string;
+    readonly projects?: readonly string[];
+    readonly identity?: RawGatewayConfig['identity'];
+  }[];
   readonly signIn?: {
     readonly issuer: string;
     readonly clientId: string;

@@ -6,6 +6,7 @@ import { PlumblineError } from '#core/errors.ts';
 import type { NetworkSettings } from '#core/network.ts';
 import { Secret } from '#core/secret.ts';
 import { airflowConfigs } from './airflow-config.ts';
+import { azureDevOpsConfig } from './azure-devops-config.ts';
 import type { ConfigFiles } from './config-files.ts';
 import type { GatewayConfig, Transport } from './gateway-config.ts';
 import { GATEWAY_CONFIG_SCHEMA } from './gateway-config-schema.ts';
@@ -70,6 +71,7 @@ function settings(raw: RawGatewayConfig, reading: Reading): GatewayConfig {
     luigid: luigidSettings(raw.luigid, path, complain),
     issuer,
     airflow: airflowConfigs(raw, issuer, path, complain),
+    azureDevOps: azureDevOpsConfig(raw.azureDevOps, complain),
     signIn: signInConfig(raw.signIn, path, complain),
     isolation: raw.isolation,
     limits: raw.limits,

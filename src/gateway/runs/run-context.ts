@@ -17,6 +17,8 @@ export interface RunContext
   readonly log: (message: string, facts: Readonly<Record<string, unknown>>) => void;
 }
 
+export type Persisting = Pick<RunContext, 'clock' | 'closing' | 'log'>;
+
 const FIRST_PAUSE_MS = 100;
 const LONGEST_PAUSE_MS = 2_000;
 
@@ -24,7 +26,7 @@ const LONGEST_PAUSE_MS = 2_000;
  * Does it again until the store takes it. Only for what may be done twice: a commit may have happened though it was
  * answered with an error.
  */
-export async function persistently<T>({ clock, closing, log }: RunContext, work: () => Promise<T>): Promise<T> {
+export async function persistently<T>({ clock, closing, log }: Persisting, work: () => Promise<T>): Promise<T> {
   for (let pause = FIRST_PAUSE_MS; ; pause = Math.min(2 * pause, LONGEST_PAUSE_MS)) {
     closing.throwIfAborted();
     try {

@@ -54,7 +54,7 @@ export class RunJournal {
 }
 
 export type RunAuditType =
-  Extract<AuditType, `dev.plumbline.${'run' | 'secrets' | 'identity'}.${string}`> extends infer Full
+  Extract<AuditType, `dev.plumbline.${'run' | 'secrets' | 'identity' | 'dispatch'}.${string}`> extends infer Full
     ? Full extends `dev.plumbline.${infer Short}`
       ? Short
       : never
@@ -80,8 +80,8 @@ function isTaken(event: Event): boolean {
   }
 }
 
-function bare({ attempt, policy, state, result, errorCode }: Data): Data {
-  return { attempt, policy, state, result, errorCode };
+function bare({ attempt, policy, state, result, errorCode, pipelineRun }: Data): Data {
+  return { attempt, policy, state, result, errorCode, pipelineRun };
 }
 
 function clean(data: AuditData): Data {

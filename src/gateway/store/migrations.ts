@@ -9,7 +9,7 @@ type Migration = (database: Kysely<Tables>) => Promise<void>;
  * The way from an empty file to today's tables, in order; a version is the place in this list, from 1. What is here has been
  * applied somewhere and is never changed: a change of the tables is a further entry.
  */
-export const MIGRATIONS: readonly Migration[] = [firstTables, auditIndexMigration, stockWorkerTable];
+export const MIGRATIONS: readonly Migration[] = [firstTables, auditIndexMigration, stockWorkerTable, pipelineRunTable];
 
 /** The version that this program works with. */
 export const STORE_VERSION = MIGRATIONS.length;
@@ -74,6 +74,22 @@ async function stockWorkerTable(database: Kysely<Tables>): Promise<void> {
       ended_at integer, end_reason text, recorded integer not null)`,
     sql`create unique index stock_workers_by_key on stock_workers (scope, key)`,
     sql`create index stock_workers_by_end on stock_workers (ended_at)`,
+  ];
+  for (const statement of statements) await statement.execute(database);
+}
+
+async function pipelineRunTable(database: Kysely<Tables>): Promise<void> {
+  const statements = [
+    sql`create table pipeline_runs (
+      id text primary key, scope text not null, key text not null, fingerprint text not null, phase text not null,
+      state text not null, organization text not null, project text not null, pipeline integer not null, ref text not null,
+      values_json text, parameter_names_json text not null, context_json text not null, context_parameter text,
+      caller_json text not null, identity_json text, decision_json text not null, request_id text not null,
+      attempt integer not null, created_at integer not null, first_sent_at integer, sent_at integer, settles_at integer,
+      retry_at integer, queued_at integer, started_at integer, ended_at integer, azure_run integer, azure_name text,
+      tags text, problem text, error_json text, updates_json text not null)`,
+    sql`create unique index pipeline_runs_by_key on pipeline_runs (scope, key)`,
+    sql`create index pipeline_runs_by_phase on pipeline_runs (phase, ended_at)`,
   ];
   for (const statement of statements) await statement.execute(database);
 }

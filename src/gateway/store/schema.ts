@@ -74,6 +74,64 @@ export interface StockWorkerTable {
   recorded: number;
 }
 
+/**
+ * Where a run of an Azure pipeline stands for the gateway itself. `waiting`: it is to be sent, and the record of that is still to
+ * come. `intended`: that is on record, nothing was sent. `sending`: the request may be out. `looking`: nobody knows whether it
+ * was queued. `answered`: it was, and the record of that is still to come. `following`. `ended`: and `closed`: on record.
+ */
+export type PipelineRunPhase =
+  | 'waiting'
+  | 'intended'
+  | 'sending'
+  | 'looking'
+  | 'answered'
+  | 'following'
+  | 'ended'
+  | 'closed';
+
+/** A run of an Azure pipeline that somebody asked for. */
+export interface PipelineRunTable {
+  id: string;
+  scope: string;
+  key: string;
+  fingerprint: string;
+  phase: PipelineRunPhase;
+  state: string;
+  organization: string;
+  project: string;
+  pipeline: number;
+  ref: string;
+  /** What is sent with it; empty as soon as it is queued. */
+  values_json: string | null;
+  parameter_names_json: string;
+  context_json: string;
+  context_parameter: string | null;
+  caller_json: string;
+  /** The verified token's claims, to decide once more before it is sent; empty as soon as it is queued. */
+  identity_json: string | null;
+  decision_json: string;
+  request_id: string;
+  /** Requests to queue it, with the one that is next or under way. */
+  attempt: number;
+  created_at: number;
+  /** Of the first request, and of the last. */
+  first_sent_at: number | null;
+  sent_at: number | null;
+  /** When a request that was lost can no longer be under way. */
+  settles_at: number | null;
+  /** Not sent before. */
+  retry_at: number | null;
+  queued_at: number | null;
+  started_at: number | null;
+  ended_at: number | null;
+  azure_run: number | null;
+  azure_name: string | null;
+  tags: string | null;
+  problem: string | null;
+  error_json: string | null;
+  updates_json: string;
+}
+
 export interface MigrationTable {
   version: number;
   applied_at: number;
@@ -84,10 +142,14 @@ export interface Tables extends AuditIndexTables {
   run_events: RunEventTable;
   used_tokens: UsedTokenTable;
   stock_workers: StockWorkerTable;
+  pipeline_runs: PipelineRunTable;
   migrations: MigrationTable;
 }
 
 export type RunRow = Selectable<RunTable>;
 export type NewRunRow = Insertable<RunTable>;
 export type StockWorkerRow = Selectable<StockWorkerTable>;
+export type PipelineRunRow = Selectable<PipelineRunTable>;
+export type NewPipelineRunRow = Insertable<PipelineRunTable>;
+export type PipelineRunChange = Updateable<PipelineRunTable>;
 export type RunChange = Updateable<RunTable>;

@@ -5,6 +5,7 @@ import { FakePolicy, roleOf } from '../../../support/gateway/runs-fixture.ts';
 
 type Settings = Partial<Pick<GatewayConfig, 'isolation' | 'issuer' | 'luigid' | 'publicUrl' | 'listen' | 'transport'>>;
 const LISTENER = {
+  azureDevOps: [],
   isolation: 'none',
   listen: { host: '127.0.0.1', port: 8443 },
   transport: { kind: 'plain' },
@@ -40,6 +41,20 @@ describe('what a policy needs and a configuration does not have', () => {
         ['loader', 'no issuer:'],
         ['cron', 'no luigid behind'],
       ]);
+  });
+
+  it('is told by pipeline, for organizations and projects that the configuration does not have', () => {
+    const organization = 'https://dev.azure.com/fabrikam';
+    const pipelines = new Map(
+      ['demo', 'Other'].map((project) => [project, { name: project, organization, project, pipeline: 1 }] as const),
+    );
+    const told = (azureDevOps: GatewayConfig['azureDevOps']) =>
+      policyGaps({ ...LISTENER, azureDevOps }, { roles: new Map(), pipelines }).map((gap) => gap.split(' is of ')[0]);
+    assert.deepEqual(told([]), ["pipeline 'demo'", "pipeline 'Other'"]);
+    assert.deepEqual(told([{ organization, base: organization, projects: ['other'] }]), ["pipeline 'demo'"]);
+    assert.deepEqual(told([{ organization, base: organization }]), []);
+    const elsewhere = 'https://dev.azure.com/contoso';
+    assert.equal(told([{ organization: elsewhere, base: elsewhere }]).length, 2);
   });
 
   it('is an address for stock workers that they can use', () => {
