@@ -63,7 +63,7 @@ function allowed({ type, options }: Input): string {
     return Object.keys(options)
       .map((option) => `\`${option}\``)
       .join(', ');
-  if (type === 'connectedService:AzureRM') return 'name of a service connection';
+  if (type.startsWith('connectedService:')) return 'name of a service connection';
   return { multiLine: 'text of several lines', filePath: 'path', boolean: '`true`, `false`' }[type] ?? 'text';
 }
 

@@ -1,6 +1,7 @@
 // node scripts/draw-icons.ts: draws the icons. A graph hangs together at one point, and from it a plumb bob: the run, held true.
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { resolve } from 'node:path';
+import { taskFolders } from './build-extension.ts';
 import { encodePng, type Pixel } from './png.ts';
 import { ROOT } from './repository.ts';
 
@@ -123,4 +124,4 @@ function drawIcon(path: string, size: number): void {
 }
 
 drawIcon('images/icon-128.png', 128);
-drawIcon('tasks/RunLuigiV1/icon.png', 32);
+for (const task of taskFolders()) drawIcon(`tasks/${task}/icon.png`, 32);

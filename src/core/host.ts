@@ -43,6 +43,11 @@ export interface Host {
   };
   /** Masks the value in everything the host prints from now on, in each of `secretForms`. */
   mask(secret: Secret): void;
+  /**
+   * Whether the text is, or holds, a secret of this job in one of `secretForms`: a secret variable, the job's own token, or what
+   * was masked before. Very short secrets are not looked for: `on` says nothing.
+   */
+  holdsSecret(text: string): boolean;
   setOutput(name: string, value: string): void;
   issue(issue: HostIssue): void;
   readonly progress: {

@@ -1,7 +1,9 @@
 import * as tl from 'azure-pipelines-task-lib/task.js';
 import type { Host, HostIssue, ProgressRow } from '#core/host.ts';
+import { KnownSecrets } from '#core/known-secrets.ts';
 import type { Logger } from '#core/logger.ts';
 import { neutralise } from '#core/neutralise.ts';
+import { Secret } from '#core/secret.ts';
 import { secretForms } from '#core/secret-forms.ts';
 import { agentConnection, agentSystemConnection } from './agent-connection.ts';
 import { agentNetwork } from './agent-network.ts';
@@ -13,6 +15,7 @@ import { LineGate } from './line-gate.ts';
  */
 export function azurePipelinesHost(): Host {
   tl.setStdStream(stdout);
+  const masked = new KnownSecrets();
   return {
     log,
     network: agentNetwork(),
@@ -20,10 +23,12 @@ export function azurePipelinesHost(): Host {
     variable: (name) => tl.getVariable(name) || undefined,
     connections: { selected: agentConnection, system: agentSystemConnection },
     mask: (secret) => {
+      masked.add(secret);
       for (const form of secretForms(secret)) tl.setSecret(form);
       // The program may print it from the next moment on.
       gate.flush();
     },
+    holdsSecret: (text) => masked.isIn(text) || secretsOfJob().isIn(text),
     setOutput: (name, value) => tl.setVariable(name, value, false, true),
     issue,
     progress: { report: tl.setProgress, detail },
@@ -32,6 +37,15 @@ export function azurePipelinesHost(): Host {
       set: (name, value) => tl.setTaskVariable(name, value),
     },
   };
+}
+
+/** Secret variables and the job's token; the agent masks them, so that nobody else has to. */
+function secretsOfJob(): KnownSecrets {
+  const known = new KnownSecrets();
+  for (const { value, secret } of tl.getVariables()) if (secret && value) known.add(new Secret(value));
+  const token = agentSystemConnection()?.accessToken;
+  if (token) known.add(token);
+  return known;
 }
 
 /** Standard output, shared with the program that the step runs; commands of task-lib go through it too. */

@@ -3,6 +3,7 @@ import { PlumblineError } from '#core/errors.ts';
 import type { OidcEndpoint } from './assertion.ts';
 import { requestAssertion } from './assertion.ts';
 import { connectionIdentity, type FederatedIdentity, type IdentitySurroundings } from './connection-identity.ts';
+import { safeAddress } from './safe-address.ts';
 
 /** Who a pipeline is towards a gateway, and how it proves it. */
 export interface GatewayIdentity {
@@ -22,7 +23,6 @@ export interface GatewayIdentity {
 
 /** `api://…`, or the client id of the gateway's application. An https URI could be another service, which would then trust the gateway. */
 const AUDIENCE = /^(?:api:\/\/[A-Za-z0-9][\w.~/:-]{0,200}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})$/i;
-const LOOPBACK = /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])$/;
 
 /**
  * The identity that a connection of the type `plumbline-gateway` stands for. Asks nobody yet.
@@ -89,14 +89,9 @@ function audienceOf(connection: ServiceConnection): string {
 
 /** Tokens go over https; over http they go to this machine only. */
 function gatewayUrl(connection: ServiceConnection): string {
-  if (!URL.canParse(connection.url)) throw unusable(connection, 'its URL is none', ADDRESS);
-  const url = new URL(connection.url);
-  if (url.username || url.password || url.search || url.hash) {
-    throw unusable(connection, 'its URL has user info, a query or a fragment', ADDRESS);
-  }
-  const isSafe = url.protocol === 'https:' || (url.protocol === 'http:' && LOOPBACK.test(url.hostname));
-  if (!isSafe) throw unusable(connection, `its URL begins with '${url.protocol}//'`, ADDRESS);
-  return `${url.origin}${url.pathname}`.replace(/\/+$/, '');
+  const address = safeAddress(connection.url);
+  if ('url' in address) return address.url;
+  throw unusable(connection, address.why, ADDRESS);
 }
 
 const SCHEMES =

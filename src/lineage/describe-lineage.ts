@@ -1,8 +1,17 @@
 import type { Provenance } from '#core/provenance.ts';
 import type { RunOutcome, TaskRecord } from '#core/run.ts';
 import { type DataFlow, hasRun, MAX_DATASETS, runFlow, taskFlow } from './data-flow.ts';
+import type { EngineNaming } from './engine-naming.ts';
 import { outcomeError, taskError } from './error-message.ts';
-import { engineFacet, jobTypeFacet, nominalTimeFacet, type Owner, ownershipFacet, parentFacet } from './facets.ts';
+import {
+  engineFacet,
+  jobTypeFacet,
+  nominalTimeFacet,
+  type Owner,
+  ownershipFacet,
+  parentFacet,
+  type RunName,
+} from './facets.ts';
 import { defaultNamespace, jobName, stepJobName, workflowFamily } from './lineage-names.ts';
 import { type Facets, producerUri, type RunEvent } from './open-lineage.ts';
 import { endedPipelineFacet, pipelineFacet } from './pipeline-facet.ts';
@@ -27,6 +36,10 @@ export interface LineageOptions {
   readonly sourcePath?: string | undefined;
   /** @default false: of the person only the id is told */
   readonly withPersonName?: boolean | undefined;
+  /** What called the pipeline run: above the step. */
+  readonly calledBy?: { readonly parent: RunName; readonly root: RunName } | undefined;
+  /** Names of workflow and tasks where the engine's own integration may tell of them too; absent: ours. */
+  readonly naming?: EngineNaming | undefined;
 }
 
 export interface Lineage {
@@ -44,7 +57,8 @@ export interface Lineage {
  * task that was started in this run. The same run gives the same events, so sending them again does no harm.
  *
  * Succeeded is COMPLETE and failed is FAIL. Cancelled, lost and over its deadline are ABORT, as is a task that was started
- * and never seen to end: unknown is never a success, nor a proven failure.
+ * and never seen to end: unknown is never a success, nor a proven failure. A workflow under the engine's own names ends as the engine
+ * says, whatever the step makes of it, and has no terminal event when nobody knows.
  */
 export function describeLineage(outcome: RunOutcome, provenance: Provenance, options: LineageOptions): Lineage {
   const context = describedIn(outcome, provenance, options);
@@ -53,7 +67,7 @@ export function describeLineage(outcome: RunOutcome, provenance: Provenance, opt
   return {
     namespace: context.namespace,
     stepRunId: context.ids.step,
-    workflowRunId: context.ids.workflow,
+    workflowRunId: workflowRun(context).runId,
     events: runEvents(context.producer, outer, inner),
     omittedDatasets: [...outer, ...inner].reduce((total, { flow }) => total + omitted(flow), 0),
   };
@@ -91,30 +105,40 @@ function describeStep(context: Context): DescribedRun {
     span: outcomeSpan(outcome),
     flow: { inputs: [], outputs: [] },
     jobFacets: { ...jobTypeFacet(producer, 'AZURE_PIPELINES', 'STEP'), ...codeFacet(context) },
-    runFacets: { azureDevOps_pipeline: facet, ...engineFacet(producer, engine, options.producerVersion) },
+    runFacets: {
+      azureDevOps_pipeline: facet,
+      ...engineFacet(producer, engine, options.producerVersion),
+      ...(options.calledBy && parentFacet(producer, options.calledBy.parent, options.calledBy.root)),
+    },
     endFacets: { ...endedPipelineFacet(facet, outcome), ...outcomeError(producer, outcome) },
   };
 }
 
 function describeWorkflow(context: Context): DescribedRun {
   const { outcome, provenance, options, producer } = context;
+  const { naming } = options;
   const facet = pipelineFacet(producer, provenance, options.withPersonName ?? false);
   return {
     ...workflowRun(context),
-    end: outcomeEnd(outcome),
+    end: naming ? naming.end : outcomeEnd(outcome),
     span: outcomeSpan(outcome),
     flow: runFlow(outcome),
-    jobFacets: { ...engineJobFacets(context, 'WORKFLOW'), ...ownershipFacet(producer, options.owners) },
-    runFacets: { azureDevOps_pipeline: facet, ...belowFacets(context, stepRun(context)) },
-    endFacets: { ...endedPipelineFacet(facet, outcome), ...outcomeError(producer, outcome) },
+    jobFacets: {
+      ...engineJobFacets(context, naming?.jobType ?? 'WORKFLOW'),
+      ...ownershipFacet(producer, options.owners),
+    },
+    runFacets: { azureDevOps_pipeline: facet, ...belowFacets(context, naming?.parent ?? stepRun(context)) },
+    endFacets: {
+      ...endedPipelineFacet(facet, outcome),
+      ...(naming?.end === 'COMPLETE' ? {} : outcomeError(producer, outcome)),
+    },
   };
 }
 
 function describeTask(context: Context, task: TaskRecord): DescribedRun {
   const end = taskEnd(task);
   return {
-    runId: context.ids.task(task.id),
-    job: { namespace: context.namespace, name: jobName([context.family, task.family]) },
+    ...taskRun(context, task),
     end,
     span: taskSpan(task, outcomeSpan(context.outcome)),
     flow: taskFlow(task),
@@ -124,28 +148,37 @@ function describeTask(context: Context, task: TaskRecord): DescribedRun {
   };
 }
 
-function stepRun({ ids, namespace, provenance }: Context): Pick<DescribedRun, 'runId' | 'job'> {
+function stepRun({ ids, namespace, provenance }: Pick<Context, 'ids' | 'namespace' | 'provenance'>): RunName {
   return { runId: ids.step, job: { namespace, name: stepJobName(provenance) } };
 }
 
-function workflowRun({ ids, namespace, family }: Context): Pick<DescribedRun, 'runId' | 'job'> {
-  return { runId: ids.workflow, job: { namespace, name: jobName([family]) } };
+function workflowRun({ ids, namespace, family, options }: Context): RunName {
+  return options.naming?.workflow ?? { runId: ids.workflow, job: { namespace, name: jobName([family]) } };
+}
+
+function taskRun({ ids, namespace, family, options }: Context, task: TaskRecord): RunName {
+  const named = options.naming?.task(task);
+  return named ?? { runId: ids.task(task.id), job: { namespace, name: jobName([family, task.family]) } };
 }
 
 /** Facets of a run that the engine ran below `parent`. */
-function belowFacets(context: Context, parent: Pick<DescribedRun, 'runId' | 'job'>): Facets {
+function belowFacets(context: Context, parent: RunName): Facets {
   const { outcome, options, producer } = context;
+  const { naming, calledBy } = options;
+  const engine = naming ? { ...outcome.engine, name: naming.engine } : outcome.engine;
   return {
-    ...engineFacet(producer, outcome.engine, options.producerVersion),
+    ...engineFacet(producer, engine, options.producerVersion),
     ...nominalTimeFacet(producer, options.nominalStart),
-    ...parentFacet(producer, parent, stepRun(context)),
+    ...parentFacet(producer, parent, naming?.root ?? calledBy?.root ?? stepRun(context)),
   };
 }
 
 function engineJobFacets(context: Context, jobType: string): Facets {
+  const { outcome, options, producer } = context;
   return {
-    ...jobTypeFacet(context.producer, context.outcome.engine.name.toUpperCase(), jobType),
-    ...codeFacet(context),
+    ...jobTypeFacet(producer, (options.naming?.engine ?? outcome.engine.name).toUpperCase(), jobType),
+    // Where the engine itself keeps the code, that of the pipeline's repository is another one.
+    ...(options.naming ? {} : codeFacet(context)),
   };
 }
 
@@ -153,11 +186,19 @@ function codeFacet({ producer, provenance, options }: Context): Facets {
   return sourceLocation(producer, provenance.source, options.sourcePath);
 }
 
-function outcomeEnd({ state }: RunOutcome): DescribedRun['end'] {
+/**
+ * The step's own run, for whoever starts something below it and before there is anything to describe.
+ * @param runId as in {@link LineageOptions}
+ */
+export function stepRunName(provenance: Provenance, runId: string): RunName {
+  return stepRun({ ids: lineageRunIds(provenance, runId), namespace: defaultNamespace(provenance), provenance });
+}
+
+function outcomeEnd({ state }: RunOutcome): 'COMPLETE' | 'FAIL' | 'ABORT' {
   return state === 'succeeded' ? 'COMPLETE' : state === 'failed' ? 'FAIL' : 'ABORT';
 }
 
-function taskEnd({ state }: TaskRecord): DescribedRun['end'] {
+function taskEnd({ state }: TaskRecord): 'COMPLETE' | 'FAIL' | 'ABORT' {
   if (state === 'done') return 'COMPLETE';
   return ['failed', 'disabled', 'died'].includes(state) ? 'FAIL' : 'ABORT';
 }

@@ -1,3 +1,4 @@
+import { parseDuration } from '#core/duration.ts';
 import { PlumblineError } from '#core/errors.ts';
 import type { Host } from '#core/host.ts';
 
@@ -11,6 +12,7 @@ export interface InputProblem {
 }
 
 const MAX_SHOWN = 80;
+const MAX_DURATION_MS = 30 * 86_400_000;
 
 /**
  * Reads inputs and collects everything that is wrong with them, so that the author of the pipeline learns it at once.
@@ -46,6 +48,23 @@ export class InputReader {
     const found = choices.find((choice) => choice === value);
     if (found === undefined) this.problem({ input, given: value, allowed: choices.join(', ') });
     return found ?? choices[0];
+  }
+
+  /** `True` and `False` are what expressions of a pipeline write. */
+  flag(input: string, fallback: boolean): boolean {
+    const given = this.text(input) ?? String(fallback);
+    if (!/^(true|false)$/i.test(given)) this.problem({ input, given, allowed: 'true, false' });
+    return given.toLowerCase() === 'true';
+  }
+
+  /** A duration in milliseconds, at most 30 days; `undefined` when it is not given. */
+  duration(input: string): number | undefined {
+    const given = this.text(input);
+    if (given === undefined) return undefined;
+    const ms = parseDuration(given);
+    if (ms !== undefined && ms > 0 && ms <= MAX_DURATION_MS) return ms;
+    this.problem({ input, given, allowed: 'a duration such as 90s, 30m, 2h or 1d, at most 30d' });
+    return undefined;
   }
 
   problem(problem: InputProblem): void {

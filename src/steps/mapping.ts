@@ -14,10 +14,25 @@ export class MappingSyntaxError extends Error {
  * @throws {MappingSyntaxError} what is wrong, with the line; never a value.
  */
 export async function parseMapping(text: string): Promise<ReadonlyMap<string, JsonValue>> {
+  return parse(text, (node, document, name) => (isScalarNode(node) ? scalarText(node) : nested(node, document, name)));
+}
+
+/**
+ * The same with the types of YAML 1.2 everywhere: `2` is a number, `true` a boolean, `~` or nothing is null, `yes` and a date are text.
+ * `key=value` lines are text. What JSON cannot express, and whole numbers that it would not keep, are refused.
+ * @throws {MappingSyntaxError} what is wrong, with the line; never a value.
+ */
+export async function parseTypedMapping(text: string): Promise<ReadonlyMap<string, JsonValue>> {
+  return parse(text, (node, document, name) => (node === null ? null : nested(node, document, name)));
+}
+
+type ReadValue = (node: unknown, document: object, name: string) => JsonValue;
+
+async function parse(text: string, read: ReadValue): Promise<ReadonlyMap<string, JsonValue>> {
   const lines = text.split(/\r?\n/).filter((line) => line.trim() !== '' && !line.trimStart().startsWith('#'));
   if (lines.length === 0) return new Map();
   if (lines.every((line) => LINE.test(line))) return fromLines(lines);
-  return fromYaml(text);
+  return fromYaml(text, read);
 }
 
 function fromLines(lines: readonly string[]): ReadonlyMap<string, JsonValue> {
@@ -30,7 +45,7 @@ function fromLines(lines: readonly string[]): ReadonlyMap<string, JsonValue> {
   return map;
 }
 
-async function fromYaml(text: string): Promise<ReadonlyMap<string, JsonValue>> {
+async function fromYaml(text: string, read: ReadValue): Promise<ReadonlyMap<string, JsonValue>> {
   const { isMap, isScalar, parseDocument } = await import('yaml');
   const document = bounded('it', () => parseDocument(text, { prettyErrors: false, merge: false }));
   const [error] = document.errors;
@@ -40,12 +55,22 @@ async function fromYaml(text: string): Promise<ReadonlyMap<string, JsonValue>> {
   for (const { key, value } of document.contents.items) {
     const name = isScalar(key) ? String(key.source ?? key.value) : '';
     if (name === '') throw new MappingSyntaxError('a key is not plain text');
-    map.set(name, isScalar(value) ? scalarText(value) : nested(value, document, name));
+    map.set(name, read(value, document, name));
   }
   return map;
 }
 
-function scalarText(scalar: { readonly source?: string; readonly value: unknown; readonly type?: string }): string {
+interface Scalar {
+  readonly source?: string;
+  readonly value: unknown;
+}
+
+/** A collection has items, an alias a source and no value. */
+function isScalarNode(node: unknown): node is Scalar {
+  return typeof node === 'object' && node !== null && 'value' in node;
+}
+
+function scalarText(scalar: Scalar): string {
   if (scalar.value === null) return '';
   return typeof scalar.value === 'string' ? scalar.value : (scalar.source ?? String(scalar.value));
 }

@@ -15,6 +15,8 @@ export function recordingHost(given: {
   inputs?: Record<string, string>;
   variables?: Record<string, string>;
   connections?: Record<string, ServiceConnection>;
+  /** Secrets of the job that were not masked by the step. */
+  secrets?: readonly string[];
 }): RecordingHost {
   const lines: string[] = [];
   const issues: HostIssue[] = [];
@@ -39,6 +41,7 @@ export function recordingHost(given: {
     variable: (name) => given.variables?.[name],
     connections: { selected: (input) => given.connections?.[input], system: () => undefined },
     mask: (secret: Secret) => masked.push(secret.reveal()),
+    holdsSecret: (text) => [...masked, ...(given.secrets ?? [])].some((secret) => text.includes(secret)),
     setOutput: (name, value) => outputs.set(name, value),
     issue: (issue) => issues.push(issue),
     progress: {

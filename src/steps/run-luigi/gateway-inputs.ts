@@ -33,7 +33,7 @@ const NOT_SHOWN: ReadonlySet<string> = new Set(['secrets', 'scheduler']);
 /** `undefined` for `runOn: agent`. Inputs of the other mode are refused, so that nobody takes them for followed. */
 export function readGatewayInputs(reader: InputReader, host: Host): GatewayInputs | undefined {
   const runOn = reader.choice('runOn', ['agent', 'gateway']);
-  const wait = readWait(reader);
+  const wait = reader.flag('wait', true);
   const role = reader.text('role');
   const connection = host.connections.selected('gateway');
   if (runOn === 'agent') return void refuseGatewayInputs(reader, { role, wait, connection });
@@ -48,13 +48,6 @@ export function readGatewayInputs(reader: InputReader, host: Host): GatewayInput
     return undefined;
   }
   return { connection, role: role ?? '', wait };
-}
-
-/** `True` and `False` are what expressions of a pipeline write. */
-function readWait(reader: InputReader): boolean {
-  const given = reader.text('wait') ?? 'true';
-  if (!/^(true|false)$/i.test(given)) reader.problem({ input: 'wait', given, allowed: 'true, false' });
-  return given.toLowerCase() !== 'false';
 }
 
 interface Given {

@@ -1,9 +1,10 @@
 import { statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { ServiceConnection } from '#core/connection.ts';
-import { parseDuration } from '#core/duration.ts';
 import type { Host } from '#core/host.ts';
 import type { JsonValue } from '#core/json.ts';
+import type { CalledBy } from '#lineage/called-by.ts';
+import { readCalledBy } from '../called-by-input.ts';
 import { InputReader } from '../input-reader.ts';
 import { MappingSyntaxError, parseMapping } from '../mapping.ts';
 import { type GatewayInputs, readGatewayInputs } from './gateway-inputs.ts';
@@ -29,6 +30,7 @@ export interface RunLuigiInputs {
   readonly timeoutMs: number | undefined;
   readonly onExistingRun: 'adopt' | 'fail' | 'new';
   readonly lineage: 'run' | 'file' | 'none';
+  readonly calledBy: CalledBy | undefined;
   /** Where the run is run; absent: on this agent. */
   readonly gateway: GatewayInputs | undefined;
 }
@@ -40,7 +42,6 @@ const HTTP_URL = /^https?:\/\/[^\s/]\S*$/i;
 /** User info, also where readers of URLs disagree on where it ends (a backslash, a `#` in a password), query and fragment. */
 const PERHAPS_SECRET = /[@\\?#]/;
 const MAX_WORKERS = 512;
-const MAX_TIMEOUT_MS = 30 * 86_400_000;
 
 /**
  * Reads every input and checks them all together, before anything starts.
@@ -64,9 +65,10 @@ export async function readInputs(host: Host): Promise<RunLuigiInputs> {
     workingDirectory: directory(reader, host.variable('System.DefaultWorkingDirectory') ?? process.cwd(), gateway),
     scheduler: scheduler(reader),
     workers: workers(reader),
-    timeoutMs: timeout(reader),
+    timeoutMs: reader.duration('timeout'),
     onExistingRun: reader.choice('onExistingRun', ['adopt', 'fail', 'new']),
     lineage: reader.choice('lineage', ['run', 'file', 'none']),
+    calledBy: readCalledBy(reader),
     gateway,
   };
   if (gateway === undefined) checkTogether(reader, inputs);
@@ -155,15 +157,6 @@ function workers(reader: InputReader): number {
   if (/^\d+$/.test(given) && count >= 1 && count <= MAX_WORKERS) return count;
   reader.problem({ input: 'workers', given, allowed: `a whole number from 1 to ${MAX_WORKERS}` });
   return 1;
-}
-
-function timeout(reader: InputReader): number | undefined {
-  const given = reader.text('timeout');
-  if (given === undefined) return undefined;
-  const ms = parseDuration(given);
-  if (ms !== undefined && ms > 0 && ms <= MAX_TIMEOUT_MS) return ms;
-  reader.problem({ input: 'timeout', given, allowed: 'a duration such as 90s, 30m, 2h or 1d, at most 30d' });
-  return undefined;
 }
 
 function checkTogether(reader: InputReader, inputs: RunLuigiInputs): void {

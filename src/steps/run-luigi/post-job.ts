@@ -1,11 +1,13 @@
 import type { Host } from '#core/host.ts';
 import type { Step } from '#core/step.ts';
 import { type CleanUp, cleanUpLuigiRun, findLuigiRun } from '#engines/luigi/clean-up.ts';
+import type { LuigiGatewayEngine } from '#engines/luigi/luigi-gateway.ts';
 import { removeTokenFiles } from '#identity/token-file.ts';
 import { numberedId } from '#run/run-key.ts';
 import { RemoteRunMarks } from '../remote-run-marks.ts';
 import { runsDirectory, stateDirectory } from '../state-directory.ts';
-import { stopAtGateway } from './stop-at-gateway.ts';
+import { stopRemoteRun } from '../stop-remote-run.ts';
+import { openGateway } from './run-at-gateway.ts';
 
 /** Under which the main handler remembers the key of its runs, before it starts one. */
 export const RUN_KEY = 'plumblineRun';
@@ -19,7 +21,7 @@ export const stopLeftovers: Step = async (host, signal) => {
   // No step of the job runs any more: every file that is left belongs to one that was killed.
   await removeTokenFiles(stateDirectory(host));
   const left = RemoteRunMarks.toStop(host);
-  if (left !== undefined) return stopAtGateway(left, host, signal);
+  if (left !== undefined) return stopRemoteRun(left, 'at the gateway', () => gatewayEngine(host), host, signal);
   const key = host.memory.get(RUN_KEY);
   if (key === undefined) return { result: 'Succeeded', message: 'No run was started.' };
   const { stopped, found, left: alive } = await cleanUpAll(key, host);
@@ -32,6 +34,12 @@ export const stopLeftovers: Step = async (host, signal) => {
   host.log.info(message);
   return { result: 'Succeeded', message };
 };
+
+function gatewayEngine(host: Host): LuigiGatewayEngine {
+  const connection = host.connections.selected('gateway');
+  if (connection === undefined) throw new TypeError('The step has no gateway connection any more.');
+  return openGateway(connection, host).engine;
+}
 
 /** The runs of every attempt. */
 async function cleanUpAll(key: string, host: Host): Promise<CleanUp> {

@@ -1,21 +1,19 @@
-import { asPlumblineError } from '#core/errors.ts';
 import type { Host } from '#core/host.ts';
 import type { Provenance } from '#core/provenance.ts';
 import { readProvenance } from '#core/read-provenance.ts';
-import type { RunOutcome, RunRef, RunUpdate } from '#core/run.ts';
 import type { StepResult } from '#core/step.ts';
 import type { GatewayRunRequest } from '#engines/luigi/gateway-request.ts';
 import { type LuigiGatewayEngine, luigiGateway } from '#engines/luigi/luigi-gateway.ts';
 import { createHttp } from '#http/http.ts';
 import { type GatewayIdentity, gatewayIdentity } from '#identity/gateway-identity.ts';
-import { type FollowedEngine, followRun } from '#run/follow-run.ts';
 import { attemptOf, runKey } from '#run/run-key.ts';
 import { startOrAdopt } from '#run/start-or-adopt.ts';
 import { isDirty } from '../checkout-state.ts';
 import { claimedFacts } from '../claimed-facts.ts';
 import { conclude, tell } from '../conclude.ts';
+import { followRemoteRun } from '../follow-remote-run.ts';
+import { leaveRemoteRun } from '../leave-remote-run.ts';
 import { RemoteRunMarks } from '../remote-run-marks.ts';
-import { RunView } from '../run-view.ts';
 import { deliveryOf } from './delivery.ts';
 import type { GatewayInputs } from './gateway-inputs.ts';
 import { gatewayReceipt } from './gateway-receipt.ts';
@@ -50,8 +48,9 @@ export async function runAtGateway(
   host.setOutput('runId', ref.id);
   host.setOutput('gatewayRunId', ref.handle);
   if (how === 'adopted') host.log.info(`The run ${ref.id} is there already and is adopted; nothing is started.`);
-  if (!gateway.wait) return left(ref, engine, provenance, { host, signal, marks });
-  const outcome = await follow(engine, ref, inputs, { host, signal, marks });
+  const run = { engine, ref, where: 'at the gateway', address: `${engine.url}/v1/runs/${ref.handle}` };
+  if (!gateway.wait) return leaveRemoteRun(run, { host, signal, marks }, provenance, { rootTaskId: '' });
+  const outcome = await followRemoteRun(run, { host, signal, marks, timeoutMs: inputs.timeoutMs });
   const receipt = await gatewayReceipt(engine, ref, { identity, connection: gateway.connection, host, signal });
   tell(outcome.findings, provenance, host);
   const source = { ...provenance.source, dirty: await dirty };
@@ -60,12 +59,6 @@ export async function runAtGateway(
     outcome,
     deliveryOf(inputs, outcome, { ...receipt, provenance: { ...provenance, source }, host, signal }),
   );
-}
-
-interface Surroundings {
-  readonly host: Host;
-  readonly signal: AbortSignal;
-  readonly marks: RemoteRunMarks;
 }
 
 function requestOf(
@@ -86,51 +79,4 @@ function requestOf(
     ...(timeoutMs !== undefined && { timeoutMs }),
     claimed: claimedFacts(provenance),
   };
-}
-
-/** `wait: false`: the run is the gateway's from here on, and is not stopped with the job. */
-async function left(
-  ref: RunRef,
-  engine: LuigiGatewayEngine,
-  { run }: Provenance,
-  { host, signal, marks }: Surroundings,
-): Promise<StepResult> {
-  marks.done();
-  const state = (await engine.find(ref.id, signal))?.state ?? 'queued';
-  const outputs = { runState: state, rootTaskId: '', tasksTotal: '', tasksFailed: '', lineageFile: '', reportFile: '' };
-  for (const [name, value] of Object.entries({ ...outputs, runUrl: run.url })) host.setOutput(name, value);
-  const message = `The run ${ref.id} is ${state} at the gateway and was not waited for: nothing is known of how it ends. It is ${engine.url}/v1/runs/${ref.handle}`;
-  host.log.info(message);
-  return { result: 'Succeeded', message };
-}
-
-async function follow(
-  engine: LuigiGatewayEngine,
-  ref: RunRef,
-  { timeoutMs }: RunLuigiInputs,
-  { host, signal, marks }: Surroundings,
-): Promise<RunOutcome> {
-  const view = new RunView(host);
-  let confirmed = false;
-  const followed: FollowedEngine = {
-    name: engine.name,
-    follow: (run, until) => engine.follow(run, until),
-    cancel: async (run, reason) => {
-      const answer = await engine.cancel(run, reason);
-      confirmed = answer === 'stopped';
-      return answer;
-    },
-  };
-  try {
-    const onUpdate = (update: RunUpdate) => {
-      if (update.kind === 'state' && update.state === 'queued') host.log.info('  · queued at the gateway');
-      view.show(update);
-    };
-    const outcome = await followRun(followed, ref, { timeoutMs, signal, onUpdate });
-    if (!signal.aborted || confirmed) marks.done();
-    return outcome;
-  } catch (thrown) {
-    host.log.info(`The run ${ref.id} may still be going: ${engine.url}/v1/runs/${ref.handle}`);
-    throw asPlumblineError(thrown);
-  }
 }

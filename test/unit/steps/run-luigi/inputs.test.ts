@@ -47,6 +47,7 @@ describe('readInputs of RunLuigi@1', () => {
       timeoutMs: undefined,
       onExistingRun: 'adopt',
       lineage: 'run',
+      calledBy: undefined,
       gateway: undefined,
     });
   });

@@ -1,27 +1,36 @@
 import { asPlumblineError } from '#core/errors.ts';
 import type { Host } from '#core/host.ts';
 import type { StepResult } from '#core/step.ts';
-import type { FoundRun } from '#engines/engine.ts';
+import type { Engine, FoundRun } from '#engines/engine.ts';
 import { numberedId } from '#run/run-key.ts';
-import { openGateway } from './run-at-gateway.ts';
 
-/** Stops the newest run of a key for a step that was cancelled and killed before it could. */
-export async function stopAtGateway(key: string, host: Host, signal: AbortSignal): Promise<StepResult> {
+type StoppingEngine = Pick<Engine<never>, 'find' | 'cancel'>;
+
+/**
+ * Stops the newest run of a key for a step that was cancelled and killed before it could.
+ * @param where `at the gateway`, `in Airflow`
+ * @param open may fail; what it throws is told
+ */
+export async function stopRemoteRun(
+  key: string,
+  where: string,
+  open: () => StoppingEngine | Promise<StoppingEngine>,
+  host: Host,
+  signal: AbortSignal,
+): Promise<StepResult> {
   try {
-    const connection = host.connections.selected('gateway');
-    if (connection === undefined) throw new TypeError('The step has no gateway connection any more.');
-    const { engine } = openGateway(connection, host);
+    const engine = await open();
     const run = await newest(key, (id) => engine.find(id, signal));
-    if (run === undefined || !ALIVE.has(run.state)) return said(host, 'The run at the gateway has ended by itself.');
+    if (run === undefined || !ALIVE.has(run.state)) return said(host, `The run ${where} has ended by itself.`);
     const answer = await engine.cancel(run.ref, 'cancelled');
     return said(
       host,
       answer === 'stopped'
-        ? 'The run at the gateway was still going and has been stopped.'
-        : 'The run at the gateway was asked to stop and is still winding down.',
+        ? `The run ${where} was still going and has been stopped.`
+        : `The run ${where} was asked to stop and is still winding down.`,
     );
   } catch (thrown) {
-    const message = `The run ${key} at the gateway could not be stopped and may still be going: ${asPlumblineError(thrown).message}`;
+    const message = `The run ${key} ${where} could not be stopped and may still be going: ${asPlumblineError(thrown).message}`;
     host.issue({ type: 'warning', message });
     return { result: 'SucceededWithIssues', message };
   }
