@@ -32,9 +32,12 @@ export interface Wanted {
   readonly signal: AbortSignal;
 }
 
+export interface StreamWanted extends Pick<Wanted, 'path' | 'what' | 'signal'> {
+  /** Longest silence in the stream. */
+  readonly idleMs: number;
+}
+
 const MAX_ANSWER_BYTES = 32 * 1024 * 1024;
-/** Airflow's wait says something every interval, which is far below this. */
-const SILENCE_MS = 45_000;
 
 /** Requests to one API of one Airflow, with credentials that are asked anew for each, and once more when they are refused. */
 export class AirflowClient {
@@ -84,7 +87,7 @@ export class AirflowClient {
   }
 
   /** A body that is read while it grows; `undefined` for 404. */
-  async stream(wanted: Pick<Wanted, 'path' | 'what' | 'signal'>): Promise<AsyncIterable<Uint8Array> | undefined> {
+  async stream(wanted: StreamWanted): Promise<AsyncIterable<Uint8Array> | undefined> {
     const answer = await this.#authorised(wanted.signal, (headers) =>
       this.#heard(wanted, () => this.#open(wanted, headers)),
     );
@@ -97,7 +100,7 @@ export class AirflowClient {
 
   /** Airflow names no type for its wait; `identity`, which is asked for by itself, keeps it from being held back. */
   #open(
-    { path, signal }: Pick<Wanted, 'path' | 'signal'>,
+    { path, idleMs, signal }: StreamWanted,
     headers: Readonly<Record<string, string>>,
   ): Promise<HttpStream | HttpResponse> {
     return openStream(
@@ -105,7 +108,7 @@ export class AirflowClient {
         url: this.#address(path),
         headers: { accept: 'application/x-ndjson', ...headers },
         contentType: undefined,
-        idleMs: SILENCE_MS,
+        idleMs,
         signal,
       },
       this.#options.http.network,

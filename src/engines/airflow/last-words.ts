@@ -9,8 +9,8 @@ export function saysProcessEnded(api: ApiVersion, lines: readonly string[]): boo
   return api === 'v2' ? endedIn3(lines) : endedIn2(lines);
 }
 
-const ASKED_IN_3 = / ERROR Server indicated the task shouldn't be running anymore\. Terminating process$/;
-const ENDED_IN_3 = / ERROR Task killed!$/;
+const ASKED_IN_3 = / ERROR - Server indicated the task shouldn't be running anymore\. Terminating process$/;
+const ENDED_IN_3 = / ERROR - Task killed!$/;
 
 function endedIn3(lines: readonly string[]): boolean {
   return ENDED_IN_3.test(lines.at(-1) ?? '') && lines.some((line) => ASKED_IN_3.test(line));

@@ -51,21 +51,33 @@ function eventLines(item: unknown): readonly string[] {
   if (Array.isArray(item)) return item.flatMap((part) => (typeof part === 'string' ? part.split('\n') : []));
   if (typeof item !== 'object' || item === null) return [];
   const { timestamp, level, event, error_detail: detail } = item as Record<string, unknown>;
-  const head = [timestamp, typeof level === 'string' ? level.toUpperCase() : undefined, event];
-  const line = head.filter((part) => typeof part === 'string' && part !== '').join(' ');
-  return [...line.split('\n'), ...failureLines(detail)];
+  const when = typeof timestamp === 'string' ? `[${timestamp}] ` : '';
+  const how = typeof level === 'string' ? `${level.toUpperCase()} - ` : '';
+  return [...`${when}${how}${typeof event === 'string' ? event : ''}`.split('\n'), ...chainLines(detail)];
 }
 
-/** As Python prints an exception with its causes. */
-function failureLines(detail: unknown): readonly string[] {
+const MOST_CAUSES = 10;
+
+/** As Python prints an exception: what it came from first. Airflow has the last one raised first, and says of each whether it is a cause. */
+function chainLines(detail: unknown): readonly string[] {
   if (!Array.isArray(detail)) return [];
-  return detail.slice(0, 10).flatMap((failure) => {
-    if (typeof failure !== 'object' || failure === null) return [];
-    const { exc_type: type, exc_value: value, frames } = failure as Record<string, unknown>;
-    const calls = Array.isArray(frames) ? frames.slice(-MOST_FRAMES).flatMap(frameLine) : [];
-    const end = [type, value].filter((part) => typeof part === 'string' && part !== '').join(': ');
-    return [...(calls.length > 0 ? ['Traceback (most recent call last):', ...calls] : []), ...end.split('\n')];
+  const failures = detail.slice(0, MOST_CAUSES).filter((one) => typeof one === 'object' && one !== null);
+  return failures.toReversed().flatMap((failure: Record<string, unknown>, index) => {
+    const isLast = index === failures.length - 1;
+    return isLast ? failureLines(failure) : [...failureLines(failure), '', linkOf(failure), ''];
   });
+}
+
+function linkOf({ is_cause: isCause }: Record<string, unknown>): string {
+  return isCause === true
+    ? 'The above exception was the direct cause of the following exception:'
+    : 'During handling of the above exception, another exception occurred:';
+}
+
+function failureLines({ exc_type: type, exc_value: value, frames }: Record<string, unknown>): readonly string[] {
+  const calls = Array.isArray(frames) ? frames.slice(-MOST_FRAMES).flatMap(frameLine) : [];
+  const end = [type, value].filter((part) => typeof part === 'string' && part !== '').join(': ');
+  return [...(calls.length > 0 ? ['Traceback (most recent call last):', ...calls] : []), ...end.split('\n')];
 }
 
 function frameLine(frame: unknown): readonly string[] {

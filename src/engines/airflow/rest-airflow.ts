@@ -35,6 +35,8 @@ export interface KnownAirflow {
 const MOST_IMPORT_ERRORS = 20;
 /** A step that is cancelled has 7.5 s until the agent's second signal. */
 const STOP_ATTEMPTS = 2;
+/** Beyond the interval at which the wait speaks. */
+const SILENCE_MS = 15_000;
 const HEALTH_MS = 5_000;
 /** Behind so many pages of newer runs those still wanted are asked for by their names. */
 const MOST_PAGES_OF_RUNS = 10;
@@ -247,7 +249,8 @@ export class RestAirflow implements AirflowApi {
 
   async *wait(run: RunName, intervalSeconds: number, signal: AbortSignal): AsyncGenerator<string, void, undefined> {
     const path = `${runPath(run)}/wait${query({ interval: intervalSeconds })}`;
-    const chunks = await this.#client.stream({ path, what: `wait for the run ${run.runId}`, signal });
+    const idleMs = SILENCE_MS + intervalSeconds * 1_000;
+    const chunks = await this.#client.stream({ path, what: `wait for the run ${run.runId}`, idleMs, signal });
     if (chunks !== undefined) yield* readWait(chunks);
   }
 }
