@@ -6,6 +6,9 @@ import type { LoadedPolicy } from '#gateway/policy/loaded-policy.ts';
 export interface RoleOffer {
   readonly binding: string;
   readonly roles: readonly string[];
+  /** Names of grants. */
+  readonly airflow: readonly string[];
+  readonly pipelines: readonly string[];
   /** Fields that keep the caller from it, e.g. `claim prj_id`; empty when it has the roles. */
   readonly missing: readonly string[];
 }
@@ -20,7 +23,13 @@ export function rolesFor(
   const caller: Caller = { ...token, runFacts, scope: '' };
   const offers = (parts.bindingsOf.get(token.issuer) ?? []).map((binding) => {
     const failed = [...callerChecks(binding, { caller }, now)].filter(({ held }) => !held);
-    return { binding: binding.name, roles: [...binding.roles], missing: failed.map(({ field }) => field) };
+    return {
+      binding: binding.name,
+      roles: [...binding.roles],
+      airflow: [...binding.airflow],
+      pipelines: [...binding.pipelines],
+      missing: failed.map(({ field }) => field),
+    };
   });
   return offers.toSorted((a, b) => a.missing.length - b.missing.length);
 }

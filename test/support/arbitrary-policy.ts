@@ -9,7 +9,8 @@ type Fields = Readonly<Record<string, unknown>>;
 // Few names and values, so that rules and requests meet.
 const name = fc.constantFrom('a', 'b', 'c');
 const scalar = fc.constantFrom<JsonValue>('x', 'y', 'x.y', 'x/z', '', '1', 1, true, 'true', false);
-const value: fc.Arbitrary<JsonValue> = fc.oneof(
+/** A parameter's value. */
+export const value: fc.Arbitrary<JsonValue> = fc.oneof(
   { weight: 6, arbitrary: scalar },
   fc.array(scalar, { maxLength: 3 }),
   fc.constant(null),
@@ -48,26 +49,29 @@ const requirement = fc.constantFrom<Fields>(
 );
 const mode = fc.constantFrom<Fields>({}, {}, { mode: 'enforce' }, { mode: 'report' });
 
-const bindingBody = fc.tuple(fc.constantFrom('gitlab', 'gitlab', 'entra'), fc.boolean()).chain(([issuer, facts]) =>
-  fc
-    .tuple(
-      fc.array(condition(fc.constant(true), facts), { minLength: 1, maxLength: 2 }),
-      roles,
-      period,
-      requirement,
-      mode,
-    )
-    .map(([conditions, given, when, need, how]) => ({
-      issuer,
-      ...(facts && { runFactsIssuer: 'pipelines' }),
-      match: { all: conditions },
-      roles: given,
-      examples: { allow: [{ claims: {}, role: 'r1' }], deny: [{ claims: {}, role: 'r1' }] },
-      ...when,
-      ...need,
-      ...how,
-    })),
-);
+/** A binding for some of two roles; without a name. */
+export const bindingBody = fc
+  .tuple(fc.constantFrom('gitlab', 'gitlab', 'entra'), fc.boolean())
+  .chain(([issuer, facts]) =>
+    fc
+      .tuple(
+        fc.array(condition(fc.constant(true), facts), { minLength: 1, maxLength: 2 }),
+        roles,
+        period,
+        requirement,
+        mode,
+      )
+      .map(([conditions, given, when, need, how]) => ({
+        issuer,
+        ...(facts && { runFactsIssuer: 'pipelines' }),
+        match: { all: conditions },
+        roles: given,
+        examples: { allow: [{ claims: {}, role: 'r1' }], deny: [{ claims: {}, role: 'r1' }] },
+        ...when,
+        ...need,
+        ...how,
+      })),
+  );
 
 /** A deny rule; without a name. */
 export const denyBody: fc.Arbitrary<Fields> = fc
@@ -85,7 +89,8 @@ export const denyBody: fc.Arbitrary<Fields> = fc
     reason: 'because',
   }));
 
-const parameterRule = fc
+/** What a parameter may be. */
+export const parameterRule = fc
   .tuple(operator(fc.boolean()), fc.boolean())
   .map(([one, optional]) => ({ ...one, ...(optional && { optional }) }));
 const role = fc
@@ -116,7 +121,7 @@ const arbitraryPolicy: fc.Arbitrary<Fields> = fc
 const claims = fc.dictionary(name, value, { maxKeys: 3 });
 const signed = fc.constantFrom<Caller['signed']>({}, {}, { refProtected: true }, { refProtected: false });
 
-const arbitraryCaller: fc.Arbitrary<Caller> = fc
+export const arbitraryCaller: fc.Arbitrary<Caller> = fc
   .tuple(fc.constantFrom('gitlab', 'gitlab', 'entra'), claims, signed, fc.option(fc.tuple(claims, signed)))
   .map(([issuer, own, facts, beside]) => ({
     ...token(issuer as 'gitlab' | 'entra', own),
@@ -172,7 +177,8 @@ function mixed(policy: Fields, at: number, any: RunPermission, dice: readonly nu
   };
 }
 
-function meantCaller(wish: Fields, any: Caller): Caller {
+/** Whom a binding knows. */
+export function meantCaller(wish: Fields, any: Caller): Caller {
   const conditions = (wish['match'] as { all: Fields[] }).all;
   const claimsOf = (beside: boolean) =>
     Object.fromEntries(
@@ -187,7 +193,7 @@ function meantCaller(wish: Fields, any: Caller): Caller {
 }
 
 /** A value that satisfies a condition. */
-function meant(condition: Fields): JsonValue {
+export function meant(condition: Fields): JsonValue {
   if ('equals' in condition) return condition['equals'] as JsonValue;
   if ('oneOf' in condition) return (condition['oneOf'] as JsonValue[]).at(-1) ?? null;
   return String(condition['glob'] ?? 'x').replaceAll('*', 'y');

@@ -1,4 +1,5 @@
 import type { JsonValue } from '#core/json.ts';
+import type { AirflowPermission, PipelinePermission } from '#gateway/policy/access-grants.ts';
 import type { RunPermission } from '#gateway/policy/policy.ts';
 
 type Fields = Readonly<Record<string, unknown>>;
@@ -11,9 +12,9 @@ export function oracle(policy: Fields, wanted: RunPermission, now: number): { al
   const roles = policy['roles'] as Record<string, Fields>;
   const role = Object.keys(roles).includes(wanted.role) ? roles[wanted.role] : undefined;
   const rules = list(policy['deny']);
-  if (role === undefined || rules.some((rule) => strikes(rule, wanted, now)))
+  if (role === undefined || rules.some((rule) => strikes(rule, wanted, ['roles', wanted.role], now)))
     return { allowed: false, wouldAllow: false };
-  const known = list(policy['bindings']).filter((binding) => knows(binding, wanted, now));
+  const known = list(policy['bindings']).filter((binding) => knows(binding, wanted, ['roles', wanted.role], now));
   const wouldAllow = known.some((binding) => requires(binding, wanted) && roleAllows(role, wanted));
   const reports = known.some((binding) => (binding['mode'] ?? policy['mode']) === 'report');
   return { allowed: wouldAllow || reports, wouldAllow };
@@ -24,7 +25,7 @@ export function taskOracle(policy: Fields, wanted: RunPermission, family: string
   const { allowed, wouldAllow } = oracle(policy, wanted, now);
   if (!allowed) return 'refused: its run ends';
   const role = (policy['roles'] as Record<string, Fields>)[wanted.role] as Fields;
-  const known = list(policy['bindings']).filter((binding) => knows(binding, wanted, now));
+  const known = list(policy['bindings']).filter((binding) => knows(binding, wanted, ['roles', wanted.role], now));
   const deciding = wouldAllow
     ? known.find((binding) => requires(binding, wanted) && roleAllows(role, wanted))
     : known.find((binding) => (binding['mode'] ?? policy['mode']) === 'report');
@@ -89,26 +90,79 @@ function isOfRoles(policy: Fields, roles: readonly string[], task: string): bool
   );
 }
 
-function knows(binding: Fields, { caller, role }: RunPermission, now: number): boolean {
+/** As whom a caller acts in an Airflow; `undefined`: not at all. Whatever the mode, enforcement decides. */
+export function airflowOracle(policy: Fields, wanted: AirflowPermission, now: number): string | undefined {
+  const grants = policy['airflow'] as Record<string, Fields>;
+  const known = list(policy['bindings']).filter((binding) => requires(binding, wanted));
+  return givenBy(known, 'airflow', policy, wanted, now).find(
+    ([, name]) => grants[name]?.['airflow'] === wanted.airflow && (wanted.grant ?? name) === name,
+  )?.[1];
+}
+
+/** Which grant lets a caller queue a pipeline, and whether enforcement does too. */
+export function pipelineOracle(policy: Fields, wanted: PipelinePermission, now: number): string {
+  const grants = policy['pipelines'] as Record<string, Fields>;
+  const meant = givenBy(list(policy['bindings']), 'pipelines', policy, wanted, now).filter(([, name]) => {
+    const { organization, project, pipeline, refs, contextParameter } = grants[name] as Fields;
+    const isGiven = Object.keys(wanted.templateParameters).some(
+      (given) => given.toUpperCase() === String(contextParameter).toUpperCase(),
+    );
+    return (
+      [organization, project, pipeline].join() === [wanted.organization, wanted.project, wanted.pipeline].join() &&
+      wanted.ref.startsWith('refs/') &&
+      (refs as Fields[]).some((condition) => holds(condition, wanted.ref, false)) &&
+      !(isGiven && contextParameter !== undefined)
+    );
+  });
+  const allowed = meant.find(
+    ([binding, name]) =>
+      requires(binding, wanted) &&
+      parametersHold({ parameters: grants[name]?.['templateParameters'] }, wanted.templateParameters),
+  );
+  if (allowed !== undefined) return allowed[1];
+  const reported = meant.find(([binding]) => (binding['mode'] ?? policy['mode']) === 'report');
+  return reported === undefined ? 'refused' : `${reported[1]}, reported`;
+}
+
+/** Each binding that knows the caller, with each thing of a list that it gives and no deny rule takes away. */
+function givenBy(
+  bindings: readonly Fields[],
+  kind: 'airflow' | 'pipelines',
+  policy: Fields,
+  wanted: Asker,
+  now: number,
+): [Fields, string][] {
+  const isOpen = (binding: Fields, name: string) =>
+    knows(binding, wanted, [kind, name], now) &&
+    !list(policy['deny']).some((rule) => strikes(rule, wanted, [kind, name], now));
+  return bindings.flatMap((binding) =>
+    ((binding[kind] ?? []) as string[]).filter((name) => isOpen(binding, name)).map((name) => [binding, name] as const),
+  ) as [Fields, string][];
+}
+
+type Asker = Pick<RunPermission, 'caller' | 'evidence'>;
+
+function knows(binding: Fields, { caller }: Asker, [kind, name]: readonly [string, string], now: number): boolean {
   return (
     binding['issuer'] === caller.issuer &&
     binding['runFactsIssuer'] === caller.runFacts?.issuer &&
-    (binding['roles'] as string[]).includes(role) &&
+    ((binding[kind] ?? []) as string[]).includes(name) &&
     all(binding['match']).every((condition) => claimHolds(condition, caller)) &&
     inPeriod(binding, now)
   );
 }
 
-function strikes(rule: Fields, { caller, role }: RunPermission, now: number): boolean {
+function strikes(rule: Fields, { caller }: Asker, [kind, name]: readonly [string, string], now: number): boolean {
+  const isAboutAll = ['roles', 'airflow', 'pipelines'].every((word) => rule[word] === undefined);
   return (
     (rule['issuer'] === undefined || rule['issuer'] === caller.issuer) &&
-    (rule['roles'] === undefined || (rule['roles'] as string[]).includes(role)) &&
+    (isAboutAll || ((rule[kind] ?? []) as string[]).includes(name)) &&
     all(rule['match']).every((condition) => claimHolds(condition, caller)) &&
     inPeriod(rule, now)
   );
 }
 
-function requires(binding: Fields, { caller, evidence }: RunPermission): boolean {
+function requires(binding: Fields, { caller, evidence }: Asker): boolean {
   const wants = (binding['require'] ?? {}) as Fields;
   const facts = [caller.runFacts?.signed.refProtected, caller.signed.refProtected];
   if (wants['refProtected'] && facts.find((fact) => fact !== undefined) !== true) return false;

@@ -1,96 +1,138 @@
 import { parseDuration } from '#core/duration.ts';
 import type { JsonValue } from '#core/json.ts';
-import type { IssuerSettings } from '#gateway/auth/issuer-settings.ts';
+import type { AirflowPermission, PipelinePermission } from '#gateway/policy/access-grants.ts';
+import type { Explanation } from '#gateway/policy/explain-decision.ts';
+import type { TaskExplanation } from '#gateway/policy/explain-task.ts';
 import type { LoadedPolicy } from '#gateway/policy/loaded-policy.ts';
 import type { RunPermission } from '#gateway/policy/policy.ts';
 import type { Arguments } from '../arguments.ts';
 import { type Command, JSON_OPTION } from '../command.ts';
 import { EXIT } from '../exit-status.ts';
+import { CALLER_OPTIONS, explainedCaller } from '../explained-caller.ts';
 import { loadPolicy } from '../load-policy.ts';
 import { printable } from '../printable.ts';
 import { readJsonObject } from '../read-json.ts';
 import type { Terminal } from '../terminal.ts';
 import { UsageError } from '../usage-error.ts';
 
+/** What each kind of question needs, beside who asks. */
+const QUESTIONS = {
+  run: ['role', 'module', 'task'],
+  airflow: ['airflow'],
+  pipeline: ['pipeline', 'organization', 'project', 'ref'],
+} as const;
+
 export const policyExplain: Command = {
   name: 'policy explain',
-  summary: 'Says what a policy decides for a caller and a run, and shows every comparison on the way.',
+  summary:
+    'Says what a policy decides about a run, a token for an Airflow or a pipeline, with every comparison on the way.',
   takes: ['FILE'],
   options: {
-    claims: { value: 'FILE', help: 'claims of the token, one JSON object', required: true },
-    'run-facts': { value: 'FILE', help: 'claims of the token beside it' },
-    issuer: { value: 'NAME', help: 'of the policy; default: the one whose `iss` and `aud` the claims have' },
-    'run-facts-issuer': { value: 'NAME', help: 'the same for the run facts' },
-    role: { value: 'ROLE', help: 'the role that is asked for', required: true },
-    module: { value: 'MODULE', help: 'the Python module', required: true },
-    task: { value: 'TASK', help: 'the Luigi task', required: true },
+    ...CALLER_OPTIONS,
+    role: { value: 'ROLE', help: 'the role that is asked for' },
+    module: { value: 'MODULE', help: 'the Python module' },
+    task: { value: 'TASK', help: 'the Luigi task' },
     family: { value: 'FAMILY', help: 'a task of that run: whether it gets a token, and as whom' },
-    param: { value: 'NAME=VALUE', help: 'a parameter, as text', repeated: true },
+    param: { value: 'NAME=VALUE', help: 'a parameter of the run or the pipeline, as text', repeated: true },
     parameters: { value: 'FILE', help: 'parameters of other types, one JSON object' },
     workers: { value: 'N', help: 'how many Luigi workers' },
     timeout: { value: 'DURATION', help: 'how long it may take, e.g. 30m' },
+    airflow: { value: 'NAME', help: 'an Airflow for which a token is asked, instead of a role' },
+    grant: { value: 'NAME', help: 'the grant for this Airflow, where there are several' },
+    pipeline: { value: 'ID', help: 'the definition of a pipeline that is queued, instead of a role' },
+    organization: { value: 'URL', help: 'of the pipeline, e.g. https://dev.azure.com/fabrikam' },
+    project: { value: 'NAME', help: 'of the pipeline' },
+    ref: { value: 'REF', help: 'for which it is queued, e.g. refs/heads/main' },
     at: { value: 'INSTANT', help: 'decided as of then, e.g. 2026-12-01T08:00:00Z; default: now' },
     'show-values': { help: 'shows the claims and parameters that were compared' },
     json: JSON_OPTION,
   },
   async run(given, terminal) {
-    const { explainDecision, formatExplanation } = await import('#gateway/policy/explain-decision.ts');
+    const { formatExplanation } = await import('#gateway/policy/explain-decision.ts');
+    const { formatTaskExplanation } = await import('#gateway/policy/explain-task.ts');
     const policy = await loadPolicy(given.required('FILE'), terminal);
-    const wanted = await permission(policy, given, terminal);
-    const explanation = explainDecision(policy, wanted, instant(given), { showValues: given.flag('show-values') });
+    const { explanation, task } = await explained(policy, given, terminal);
     const { allowed, wouldAllow, mode, binding, reasons } = explanation.decision;
-    const { explainTask, formatTaskExplanation } = await import('#gateway/policy/explain-task.ts');
-    const family = given.optional('family');
-    const task = family === undefined ? undefined : explainTask(policy, explanation.decision, family);
     const ok = allowed && (task === undefined || task.decision.allowed);
     const verdict = { ok, allowed, wouldAllow, mode, binding, reasons, policy: policy.sha256, task };
     const texts = [formatExplanation(explanation), ...(task === undefined ? [] : [formatTaskExplanation(task)])];
-    if (given.flag('json')) terminal.out(JSON.stringify({ ...verdict, comparisons: explanation.rows }));
+    const grant = 'grant' in explanation.decision ? explanation.decision.grant : undefined;
+    if (given.flag('json')) terminal.out(JSON.stringify({ ...verdict, grant, comparisons: explanation.rows }));
     else terminal.out(printable(texts.join('\n'), { lines: true }));
     return ok ? EXIT.done : EXIT.refused;
   },
 };
 
-async function permission(policy: LoadedPolicy, given: Arguments, terminal: Terminal): Promise<RunPermission> {
-  const { exampleCaller, exampleToken } = await import('#gateway/policy/example-caller.ts');
-  const claims = readJsonObject(given.required('claims'), terminal);
-  const factsFile = given.optional('run-facts');
-  const facts = factsFile === undefined ? undefined : readJsonObject(factsFile, terminal);
-  const beside = facts && exampleToken(chooseIssuer(policy, 'run-facts-issuer', given, facts), facts);
-  const parametersFile = given.optional('parameters');
+interface Explained {
+  readonly explanation: Explanation;
+  readonly task?: TaskExplanation | undefined;
+}
+
+async function explained(policy: LoadedPolicy, given: Arguments, terminal: Terminal): Promise<Explained> {
+  const { explainAirflow, explainDecision, explainPipeline } = await import('#gateway/policy/explain-decision.ts');
+  const { explainTask } = await import('#gateway/policy/explain-task.ts');
+  const kind = questionOf(given);
+  const caller = await explainedCaller(policy, given, terminal);
+  const [now, options] = [instant(given), { showValues: given.flag('show-values') }];
+  if (kind === 'airflow')
+    return { explanation: explainAirflow(policy, airflowPermission(caller, given), now, options) };
+  if (kind === 'pipeline')
+    return { explanation: explainPipeline(policy, pipelinePermission(caller, given, terminal), now, options) };
+  const explanation = explainDecision(policy, runPermission(caller, given, terminal), now, options);
+  const family = given.optional('family');
   return {
-    caller: exampleCaller(chooseIssuer(policy, 'issuer', given, claims), claims, beside),
+    explanation,
+    task: family === undefined ? undefined : explainTask(policy, explanation.decision, family),
+  };
+}
+
+/** @throws {UsageError} for options of several questions, or when one is missing */
+function questionOf(given: Arguments): keyof typeof QUESTIONS {
+  const named = (['airflow', 'pipeline', 'run'] as const).filter((kind) =>
+    QUESTIONS[kind].some((option) => given.optional(option) !== undefined),
+  );
+  const [kind = 'run', ...more] = named;
+  if (more.length > 0) throw new UsageError('It is asked for one thing: --role, --airflow or --pipeline.');
+  for (const option of QUESTIONS[kind])
+    if (given.optional(option) === undefined) throw new UsageError(`--${option} is missing.`);
+  return kind;
+}
+
+function runPermission(caller: RunPermission['caller'], given: Arguments, terminal: Terminal): RunPermission {
+  return {
+    caller,
     role: given.required('role'),
     module: given.required('module'),
     task: given.required('task'),
-    parameters: {
-      ...(parametersFile === undefined ? {} : readJsonObject(parametersFile, terminal)),
-      ...Object.fromEntries(given.assignments('param')),
-    },
+    parameters: parameters(given, terminal),
     workers: count(given.optional('workers')),
     timeoutMs: duration(given.optional('timeout')),
   };
 }
 
-/** The one that was named; else the only one that the claims can be of. */
-function chooseIssuer(
-  { issuers }: LoadedPolicy,
-  option: 'issuer' | 'run-facts-issuer',
-  given: Arguments,
-  { iss, aud }: Readonly<Record<string, JsonValue>>,
-): IssuerSettings {
-  const name = given.optional(option);
-  const candidates = issuers.filter((issuer) => {
-    if (name !== undefined) return issuer.name === name;
-    if (issuer.factsOnly && option === 'issuer') return false;
-    if (iss === undefined && option === 'run-facts-issuer') return issuer.factsOnly;
-    return (
-      (iss === undefined || issuer.issuer === iss) && (aud === undefined || issuer.audiences.includes(String(aud)))
-    );
-  });
-  const [only, ...more] = candidates;
-  if (only !== undefined && more.length === 0) return only;
-  throw new UsageError(`--${option} is one of ${issuers.map((issuer) => issuer.name).join(', ')}.`);
+function airflowPermission(caller: RunPermission['caller'], given: Arguments): AirflowPermission {
+  return { caller, airflow: given.required('airflow'), grant: given.optional('grant') };
+}
+
+function pipelinePermission(caller: RunPermission['caller'], given: Arguments, terminal: Terminal): PipelinePermission {
+  const pipeline = given.required('pipeline');
+  if (!/^[1-9]\d{0,9}$/.test(pipeline)) throw new UsageError('--pipeline is the number of a definition.');
+  return {
+    caller,
+    organization: given.required('organization'),
+    project: given.required('project'),
+    pipeline: Number(pipeline),
+    ref: given.required('ref'),
+    templateParameters: parameters(given, terminal),
+  };
+}
+
+function parameters(given: Arguments, terminal: Terminal): Readonly<Record<string, JsonValue>> {
+  const file = given.optional('parameters');
+  return {
+    ...(file === undefined ? {} : readJsonObject(file, terminal)),
+    ...Object.fromEntries(given.assignments('param')),
+  };
 }
 
 function instant(given: Arguments): number {

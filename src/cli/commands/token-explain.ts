@@ -109,11 +109,17 @@ function tell(answer: Answer, policy: LoadedPolicy, terminal: Terminal): void {
   tellToken('token', answer.token, policy, terminal);
   if (answer.facts !== undefined) tellToken('run facts', answer.facts, policy, terminal);
   if (answer.token.token === undefined) return;
-  for (const { binding, roles, missing } of answer.offers) {
+  for (const { binding, missing, ...gives } of answer.offers) {
     const says = missing.length === 0 ? terminal.paint('green', 'gives') : `would give, but for ${missing.join(', ')}:`;
-    terminal.out(`binding ${printable(binding)} ${says} ${roles.join(', ')}`);
+    terminal.out(`binding ${printable(binding)} ${says} ${listed(gives)}`);
   }
   if (answer.offers.length === 0) terminal.out('No binding is for callers of this issuer.');
+}
+
+/** Roles by their names alone, grants with the list that they are of. */
+function listed({ roles, airflow, pipelines }: Pick<RoleOffer, 'roles' | 'airflow' | 'pipelines'>): string {
+  const grants = [...airflow.map((name) => `airflow ${name}`), ...pipelines.map((name) => `pipeline ${name}`)];
+  return [...roles, ...grants].join(', ');
 }
 
 /** What a person compares with the policy; all else that a token says stays where it is. */

@@ -8,7 +8,7 @@ export interface AirflowGrant {
   readonly name: string;
   /** Which Airflow: a name of the configuration's `airflow`. */
   readonly airflow: string;
-  /** SimpleAuthManager: any name. FabAuthManager: the user's numeric id, as text. */
+  /** With SimpleAuthManager any name; with FabAuthManager the numeric id of its user, as text. */
   readonly user: string;
   /** SimpleAuthManager takes the role from the token; absent for FabAuthManager, which has it in its database. */
   readonly role?: 'viewer' | 'user' | 'op' | 'admin' | undefined;

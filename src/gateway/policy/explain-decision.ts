@@ -32,7 +32,7 @@ export interface Explanation<Decided extends GivenDecision = GivenDecision> {
 }
 
 /** What every decision has, whatever it gives. */
-export type GivenDecision = Omit<Decision, 'role'>;
+export type GivenDecision = Omit<Decision, 'role'> & { readonly grant?: { readonly name: string } | undefined };
 
 export interface ExplainOptions {
   /** Shows the claims and parameters that were compared: for somebody who passed them in, never for a log. Default: false. */
@@ -94,11 +94,12 @@ export function formatExplanation({ decision, rows }: Explanation): string {
   return [...verdict(decision), ...lines].join('\n');
 }
 
-function verdict({ allowed, wouldAllow, mode, binding, reasons, policy }: Decision): string[] {
+function verdict({ allowed, wouldAllow, mode, binding, grant, reasons, policy }: GivenDecision): string[] {
   const word = allowed ? (wouldAllow ? 'allowed' : 'allowed, because the binding only reports') : 'refused';
   const by = binding === undefined ? '' : ` by ${binding} (${mode})`;
   const why = reasons.map(({ reason, rule, field }) => [reason, rule, field].filter(Boolean).join(' · '));
-  return [`${word}${by}`, `policy sha256:${policy}`, ...why.map((line) => `because ${line}`)];
+  const what = grant === undefined ? [] : [`gives ${grant.name}`];
+  return [`${word}${by}`, ...what, `policy sha256:${policy}`, ...why.map((line) => `because ${line}`)];
 }
 
 function rowsOf(

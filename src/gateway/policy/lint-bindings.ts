@@ -151,7 +151,7 @@ export const unprotectedRef: LintRule = (parts) =>
 export const reportMode: LintRule = (parts) =>
   eachBinding(parts, ({ mode = parts.document.mode }, path) => {
     if (mode !== 'report') return [];
-    const message = 'only reports: what its roles refuse is let pass';
+    const message = 'only reports: what its roles and pipelines refuse is let pass';
     const remedy = 'Set `mode: enforce` when the audit shows no refusal that is not wanted.';
     return [{ rule: 'report-mode', severity: 'low', path, message, remedy }];
   });

@@ -9,6 +9,7 @@ import {
   wildcardStart,
 } from './lint-bindings.ts';
 import { uncoveredFamily, unreachableFamily } from './lint-families.ts';
+import { airflowAdmin, airflowReport, openRef, sharedAirflowUser, unusedGrant } from './lint-grants.ts';
 import { gatewayUser, isolation, productionIdentity, sameIdentity, unusedIdentity } from './lint-identities.ts';
 import { doubtfulIssuer, unusedIssuer } from './lint-issuers.ts';
 import { legacyEnd, unreachable } from './lint-reach.ts';
@@ -30,6 +31,10 @@ const RULES: readonly LintRule[] = [
   uncoveredFamily,
   unreachableFamily,
   openRole,
+  openRef,
+  airflowAdmin,
+  airflowReport,
+  sharedAirflowUser,
   anonymousOpen,
   doubtfulViewer,
   noNamespaces,
@@ -40,6 +45,7 @@ const RULES: readonly LintRule[] = [
   unusedRole,
   unusedIssuer,
   unusedIdentity,
+  unusedGrant,
   reportMode,
 ];
 const ORDER: readonly LintSeverity[] = ['high', 'medium', 'low'];

@@ -50,10 +50,11 @@ function covered(denials: readonly Conditioned<DenyEntry>[], binding: Conditione
 }
 
 function covers(deny: Conditioned<DenyEntry>, binding: Conditioned<BindingEntry>): boolean {
-  const { issuer, roles, from, until } = deny.entry;
+  const { issuer, from, until } = deny.entry;
   if (from !== undefined || until !== undefined) return false;
   if (issuer !== undefined && issuer !== binding.entry.issuer) return false;
-  if (roles !== undefined && !binding.entry.roles.every((role) => roles.includes(role))) return false;
+  const isAboutAll = LISTS.every((list) => deny.entry[list] === undefined);
+  if (!isAboutAll && !givesAll(deny.entry, binding.entry)) return false;
   return isPart(deny.conditions, binding.conditions);
 }
 
@@ -69,7 +70,15 @@ function decidesBefore(one: Conditioned<BindingEntry>, two: Conditioned<BindingE
   const isForGood = earlier.from === undefined && earlier.until === undefined;
   const asksMore = Object.keys(earlier.require ?? {}).some((key) => !Object.hasOwn(later.require ?? {}, key));
   if (!isSame || !isForGood || asksMore || earlier.mode !== later.mode) return false;
-  return later.roles.every((role) => earlier.roles.includes(role)) && isPart(one.conditions, two.conditions);
+  return givesAll(earlier, later) && isPart(one.conditions, two.conditions);
+}
+
+const LISTS = ['roles', 'airflow', 'pipelines'] as const;
+type Lists = Partial<Record<(typeof LISTS)[number], readonly string[]>>;
+
+/** Whether one rule names all roles and grants that another one names. */
+function givesAll(one: Lists, other: Lists): boolean {
+  return LISTS.every((list) => (other[list] ?? []).every((name) => one[list]?.includes(name)));
 }
 
 /** A rule with its conditions as texts that are the same when they ask the same. */

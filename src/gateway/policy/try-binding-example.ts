@@ -73,7 +73,7 @@ function denialOf({ parts, asker, now, counts }: Trial, about: Candidate | undef
 function refusals(trial: Trial, binding: Binding): DecisionReason[] {
   const { meant } = trial;
   const isGiven = meant !== undefined && binding[meant.kind].has(meant.name);
-  if (!isGiven) return [{ reason: 'role', rule: binding.name, field: 'role' }];
+  if (!isGiven) return [{ ...NOT_GIVEN[meant?.kind ?? 'roles'], rule: binding.name }];
   const failed = [...checksOf(trial, binding, meant)].filter(({ held }) => !held);
   return failed.map(({ reason, field }) => ({ reason, rule: binding.name, field }));
 }
@@ -85,6 +85,13 @@ function* checksOf({ asker, now, callerOnly, task }: Trial, binding: Binding, on
   if (!callerOnly) yield* one.checks();
   if (task !== undefined) yield* familyChecks(binding, task.role, task);
 }
+
+/** What a binding does not give. */
+const NOT_GIVEN: Readonly<Record<Candidate['kind'], Omit<DecisionReason, 'rule'>>> = {
+  roles: { reason: 'role', field: 'role' },
+  airflow: { reason: 'airflow', field: 'airflow grant' },
+  pipelines: { reason: 'pipeline', field: 'pipeline grant' },
+};
 
 /** As `refusals`, but it looks no further than the first: a thousand bindings ask it of each other. */
 function permits(trial: Trial, binding: Binding, one: Candidate): boolean {

@@ -4,6 +4,8 @@ import { resolve } from 'node:path';
 import { COMMANDS } from '#cli/commands.ts';
 import { runCommand } from '#cli/run-command.ts';
 import { ROOT } from '../../../scripts/repository.ts';
+import { AIRFLOW, PIPELINES } from '../../support/sample-grants.ts';
+import { binding, policyText } from '../../support/sample-policy.ts';
 import { RecordingTerminal } from './recording-terminal.ts';
 
 const POLICY = readFileSync(resolve(ROOT, 'examples/gateway/policy.yaml'), 'utf8');
@@ -30,6 +32,23 @@ const FILES = {
   facts: JSON.stringify(FACTS),
   branch: JSON.stringify({ ...FACTS, rpo_ref: 'refs/heads/feature' }),
   list: '[1]',
+  grants: policyText({
+    roles: undefined,
+    airflow: AIRFLOW,
+    pipelines: PIPELINES,
+    bindings: [
+      binding({
+        roles: undefined,
+        airflow: ['load'],
+        pipelines: ['publish'],
+        examples: {
+          allow: [{ claims: { project_id: '7' }, airflow: 'load' }],
+          deny: [{ claims: { project_id: '8' }, airflow: 'load' }],
+        },
+      }),
+    ],
+  }),
+  gitlab: JSON.stringify({ project_id: '7' }),
 };
 
 async function plumbline(line: string) {
@@ -101,6 +120,26 @@ describe('plumbline policy', () => {
     assert.equal(JSON.parse((await plumbline(`${question} --json`)).output).task, undefined);
   });
 
+  it('explains a token for an Airflow, and whose it is', async () => {
+    const question = 'policy explain grants --claims gitlab --issuer gitlab --airflow warehouse';
+    const { status, output } = await plumbline(question);
+    assert.equal(status, 0);
+    assert.match(output, /^allowed by sales \(enforce\)\ngives load$/m);
+    assert.equal((await plumbline(`${question} --grant look`)).status, 2);
+    assert.equal(JSON.parse((await plumbline(`${question} --json`)).output).grant.user, 'ci-load');
+  });
+
+  it('explains whether a pipeline may be queued', async () => {
+    const question =
+      'policy explain grants --claims gitlab --issuer gitlab --pipeline 12 --project Sales ' +
+      '--organization https://dev.azure.com/fabrikam --ref';
+    const allowed = await plumbline(`${question} refs/heads/main --param day=2026-11-20`);
+    assert.deepEqual([allowed.status, allowed.output.split('\n')[1]], [0, 'gives publish']);
+    const refused = await plumbline(`${question} refs/heads/dev --param day=2026-11-20`);
+    assert.equal(refused.status, 2);
+    assert.match(refused.output, /^because pipeline-ref · sales · ref$/m);
+  });
+
   it('refuses one identity of two roles, whatever remarks it is to overlook', async () => {
     const { status, output } = await plumbline('policy check shared --fail-on never');
     assert.equal(status, 2);
@@ -113,6 +152,11 @@ describe('plumbline policy', () => {
   it('refuses questions that cannot be asked', async () => {
     assert.equal((await plumbline(`${EXPLAIN} --issuer nobody`)).status, 64);
     assert.equal((await plumbline(`${EXPLAIN} --workers many`)).status, 64);
+    assert.equal((await plumbline(`${EXPLAIN} --airflow warehouse`)).status, 64);
+    const incomplete = await plumbline('policy explain grants --claims gitlab --issuer gitlab --pipeline 12');
+    assert.equal(incomplete.status, 64);
+    assert.match(incomplete.errors, /--organization is missing/);
+    assert.match((await plumbline('policy explain grants --claims gitlab')).errors, /--role is missing/);
     assert.equal((await plumbline(`${EXPLAIN} --at noon`)).status, 64);
     assert.equal((await plumbline(EXPLAIN.replace('--claims claims', '--claims list'))).status, 1);
   });
