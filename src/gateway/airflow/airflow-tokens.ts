@@ -83,9 +83,9 @@ export function airflowTokens({ issuers, policy, audit, clock }: AirflowTokensOp
     const issuer = issuers.get(airflow);
     if (issuer === undefined) return { reason: 'airflow-unknown' };
     const decision = policy().decideAirflow({ caller, airflow, grant: name }, clock.now());
-    const { allowed, wouldAllow, grant, reasons } = decision;
-    if (!allowed || !wouldAllow || grant === undefined)
-      return { reason: allowed ? 'report' : (reasons[0]?.reason ?? 'no-binding'), decision };
+    const { wouldAllow, grant, reasons } = decision;
+    // What a report lets pass elsewhere is refused here: nobody takes a token back.
+    if (!wouldAllow || grant === undefined) return { reason: reasons[0]?.reason ?? 'no-binding', decision };
     return fits(grant, issuer) ? { issuer, decision, grant } : { reason: 'grant-unfit', decision };
   }
 

@@ -64,7 +64,7 @@ function airflowConfig(name: string, raw: RawAirflow, { publicUrl, path, complai
  */
 function checkIssuer({ issuer, airflowIssuer }: RawAirflow, used: string, url: string, complain: Complain): void {
   const field = issuer === undefined ? [] : ['issuer'];
-  if (used === '') return complain(field, "needs 'issuer', or 'publicUrl' beside it");
+  if (used === '') complain(field, "needs 'issuer', or 'publicUrl' beside it");
   if (/[\s,]/.test(used)) complain(field, 'must have no comma and no white space: Airflow reads a list there');
   const own = [url, ...(airflowIssuer ?? url).split(',')].map((one) => one.trim().replace(/\/+$/, ''));
   if (own.includes(used.replace(/\/+$/, '')))

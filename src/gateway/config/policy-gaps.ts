@@ -1,4 +1,4 @@
-import type { PipelineGrant } from '../policy/access-grants.ts';
+import type { AirflowGrant, PipelineGrant } from '../policy/access-grants.ts';
 import type { Policy } from '../policy/policy.ts';
 import type { Role } from '../policy/role.ts';
 import { configuredOrganization } from './azure-devops-config.ts';
@@ -6,13 +6,13 @@ import type { GatewayConfig } from './gateway-config.ts';
 
 type GapSettings = Pick<
   GatewayConfig,
-  'isolation' | 'issuer' | 'luigid' | 'publicUrl' | 'listen' | 'transport' | 'azureDevOps'
+  'airflow' | 'isolation' | 'issuer' | 'luigid' | 'publicUrl' | 'listen' | 'transport' | 'azureDevOps'
 >;
 
 /** What a policy gives its roles and this gateway does not have: sentences for whoever sets it up. Their runs do not get far. */
 export function policyGaps(
   config: GapSettings,
-  { roles, pipelines }: Pick<Policy, 'roles' | 'pipelines'>,
+  { roles, airflow, pipelines }: Pick<Policy, 'roles' | 'airflow' | 'pipelines'>,
 ): readonly string[] {
   const { isolation, issuer, luigid } = config;
   const isProxied = luigid?.proxied === true;
@@ -45,8 +45,19 @@ export function policyGaps(
         `role '${name}' works at the luigid behind the gateway and has no namespaces: its workers can do nothing there`,
     ];
   };
+  const ofAirflows = [...airflow.values()].flatMap((grant) => airflowGap(config, grant) ?? []);
   const ofPipelines = [...pipelines.values()].flatMap((grant) => pipelineGap(config, grant) ?? []);
-  return [...[...roles.values()].flatMap(gapsOf).filter((gap) => gap !== false), ...ofPipelines];
+  return [...[...roles.values()].flatMap(gapsOf).filter((gap) => gap !== false), ...ofAirflows, ...ofPipelines];
+}
+
+/** Its tokens are refused. */
+function airflowGap({ airflow }: GapSettings, { name, airflow: wanted, role }: AirflowGrant): string | undefined {
+  const authManager = airflow.get(wanted)?.authManager;
+  if (authManager === undefined)
+    return `airflow '${name}' is for '${wanted}', which the configuration does not have: it gives no token`;
+  if ((authManager === 'simple') === (role !== undefined)) return undefined;
+  const has = role === undefined ? 'no role' : 'a role';
+  return `airflow '${name}' has ${has}, and the configuration says authManager: ${authManager} for '${wanted}': it gives no token`;
 }
 
 function pipelineGap({ azureDevOps }: GapSettings, { name, organization, project }: PipelineGrant): string | undefined {

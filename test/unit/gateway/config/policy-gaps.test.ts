@@ -1,10 +1,13 @@
 import assert from 'node:assert/strict';
 import type { GatewayConfig } from '#gateway/config/gateway-config.ts';
 import { policyGaps } from '#gateway/config/policy-gaps.ts';
+import { readGatewayConfig } from '#gateway/config/read-gateway-config.ts';
+import type { AirflowGrant } from '#gateway/policy/access-grants.ts';
 import { FakePolicy, roleOf } from '../../../support/gateway/runs-fixture.ts';
 
 type Settings = Partial<Pick<GatewayConfig, 'isolation' | 'issuer' | 'luigid' | 'publicUrl' | 'listen' | 'transport'>>;
 const LISTENER = {
+  airflow: new Map(),
   azureDevOps: [],
   isolation: 'none',
   listen: { host: '127.0.0.1', port: 8443 },
@@ -49,12 +52,42 @@ describe('what a policy needs and a configuration does not have', () => {
       ['demo', 'Other'].map((project) => [project, { name: project, organization, project, pipeline: 1 }] as const),
     );
     const told = (azureDevOps: GatewayConfig['azureDevOps']) =>
-      policyGaps({ ...LISTENER, azureDevOps }, { roles: new Map(), pipelines }).map((gap) => gap.split(' is of ')[0]);
+      policyGaps({ ...LISTENER, azureDevOps }, { roles: new Map(), airflow: new Map(), pipelines }).map(
+        (gap) => gap.split(' is of ')[0],
+      );
     assert.deepEqual(told([]), ["pipeline 'demo'", "pipeline 'Other'"]);
     assert.deepEqual(told([{ organization, base: organization, projects: ['other'] }]), ["pipeline 'demo'"]);
     assert.deepEqual(told([{ organization, base: organization }]), []);
     const elsewhere = 'https://dev.azure.com/contoso';
     assert.equal(told([{ organization: elsewhere, base: elsewhere }]).length, 2);
+  });
+
+  it('is told by grant, for an Airflow that is not there or has another auth manager', () => {
+    const config = readGatewayConfig(
+      '/etc/gateway.yaml',
+      `apiVersion: plumbline.dev/gateway/v1
+stateDirectory: state
+runsDirectory: runs
+policyFile: p.yaml
+publicUrl: https://gateway.example.com
+airflow:
+  one: { url: https://one.example, authManager: simple, audience: one, publicKeys: one.json }
+  two: { url: https://two.example, authManager: fab, audience: two, publicKeys: two.json }
+`,
+      { text: () => '', secret: () => '' },
+    );
+    const grants: readonly AirflowGrant[] = [
+      { name: 'good', airflow: 'one', user: 'a', role: 'op' },
+      { name: 'goodToo', airflow: 'two', user: '1' },
+      { name: 'roleless', airflow: 'one', user: '1' },
+      { name: 'raised', airflow: 'two', user: '1', role: 'op' },
+      { name: 'lost', airflow: 'three', user: '1' },
+    ];
+    const airflow = new Map(grants.map((grant) => [grant.name, grant]));
+    assert.deepEqual(
+      policyGaps(config, { roles: new Map(), airflow, pipelines: new Map() }).map((gap) => gap.split(',')[0]),
+      ["airflow 'roleless' has no role", "airflow 'raised' has a role", "airflow 'lost' is for 'three'"],
+    );
   });
 
   it('is an address for stock workers that they can use', () => {
