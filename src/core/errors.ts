@@ -83,6 +83,7 @@ export const ERROR_FAMILIES = {
   ERR_RUN_DEADLINE: 'run',
   ERR_RUN_QUEUED: 'run',
   ERR_RUN_TASK_FAILED: 'run',
+  ERR_RUN_RESULT_MISSING: 'run',
   ERR_RUN_LOST: 'run',
   ERR_RUN_UNKNOWN: 'configuration',
   ERR_RUN_KEY_REUSED: 'configuration',

@@ -199,7 +199,8 @@ function outcomeEnd({ state }: RunOutcome): 'COMPLETE' | 'FAIL' | 'ABORT' {
 }
 
 function taskEnd({ state }: TaskRecord): 'COMPLETE' | 'FAIL' | 'ABORT' {
-  if (state === 'done') return 'COMPLETE';
+  // Skipped after it was started: the task itself decided to, and Airflow's provider tells it the same way.
+  if (state === 'done' || state === 'skipped') return 'COMPLETE';
   return ['failed', 'disabled', 'died'].includes(state) ? 'FAIL' : 'ABORT';
 }
 

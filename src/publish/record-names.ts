@@ -17,9 +17,24 @@ export function summaryTitle({ run, pipeline }: Report): string {
   return fileName(`${run.workflow} (${pipeline.step})`);
 }
 
-/** The engine, so that runs can be filtered, and how the run ended. */
+/**
+ * The engine, so that runs can be filtered, and how the run ended; of a run with pages of its own also its id and the id that both
+ * sides share.
+ */
 export function tagsOf({ run }: Report): readonly string[] {
-  return [fileName(run.engine.name.toLowerCase()), `plumbline:${run.state}`];
+  const { state, id, url, sharedId } = run;
+  const engine = fileName(run.engine.name.toLowerCase());
+  return [
+    engine,
+    `plumbline:${state}`,
+    ...(url === undefined ? [] : [`${engine}:${fileName(id)}`]),
+    ...(sharedId === undefined ? [] : [fileName(sharedTag(sharedId))]),
+  ];
+}
+
+/** As a gateway tags a pipeline run that it queues. */
+function sharedTag(sharedId: string): string {
+  return sharedId.startsWith('plumbline-') ? sharedId : `plumbline-${sharedId}`;
 }
 
 /** `Plumbline.<stage>.<job>.<step>.<field>`: legs of a matrix and equal steps of two jobs do not overwrite each other. */

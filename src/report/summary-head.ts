@@ -1,9 +1,10 @@
 import { formatDuration } from '#core/duration.ts';
+import type { TaskState } from '#core/run.ts';
 import { CAPS } from './caps.ts';
 import { inline, join, link, type Markdown, md, table } from './markdown.ts';
 import type { Report, ReportPipeline, ReportSource } from './schema.ts';
 import { taskLabel } from './task-label.ts';
-import { RUN_WORDS, STATES_BY_URGENCY, TASK_WORDS, VERIFIED_SENTENCES } from './task-words.ts';
+import { RUN_WORDS, STATES_BY_URGENCY, TASK_WORDS, verifiedSentence } from './task-words.ts';
 import { trusted } from './trusted.ts';
 
 const MAX = CAPS.summaryLabel;
@@ -16,6 +17,8 @@ export function summaryHead(report: Report): Markdown[] {
   const engine = join([inline(run.engine.name, MAX), inline(run.engine.version ?? '', MAX)], ' ');
   const facts: (readonly Markdown[])[] = [
     [md`Pipeline run`, pipelineRun(pipeline)],
+    ...(run.url ? [[md`Run`, link(inline(run.id, MAX), run.url)]] : []),
+    ...(run.sharedId ? [[md`Shared id`, inline(run.sharedId, MAX)]] : []),
     [md`Code`, code(pipeline.source)],
     ...(pipeline.environment ? [[md`Environment`, inline(pipeline.environment, MAX)]] : []),
     [md`Started`, time(run.startedAt)],
@@ -24,10 +27,12 @@ export function summaryHead(report: Report): Markdown[] {
     md`## ${trusted(sign)} ${inline(run.workflow, MAX)} ${trusted(words)} · ${duration(run.endedAt - run.startedAt)}`,
     ...(run.summary ? [md`**How it ended:** ${inline(run.summary, CAPS.summaryLine)}`] : []),
     md`**${whatRan(report)}**${run.adopted ? md` The run had ended before this attempt looked at it; nothing was started.` : md``}`,
-    trusted(VERIFIED_SENTENCES[run.verified]),
+    trusted(verifiedSentence(run)),
     table([md`Workflow`, join([label, engine], ' · ')], facts),
   ];
 }
+
+const NOT_TO_RUN: ReadonlySet<TaskState> = new Set(['complete', 'skipped']);
 
 /** `Nothing had to run: …` or how the tasks that had to run ended. */
 function whatRan({ counts, run }: Report): Markdown {
@@ -35,11 +40,16 @@ function whatRan({ counts, run }: Report): Markdown {
   const complete = counts.complete ?? 0;
   if (total === 0) return md`No task is known.`;
   if (complete === total && run.state === 'succeeded') return md`Nothing had to run: ${tasks(total)} already complete.`;
-  const parts = STATES_BY_URGENCY.filter((state) => state !== 'complete' && counts[state]).map(
+  const skipped = counts.skipped ?? 0;
+  const parts = STATES_BY_URGENCY.filter((state) => !NOT_TO_RUN.has(state) && counts[state]).map(
     (state) => md`${counts[state] ?? 0} ${trusted(TASK_WORDS[state].words)}`,
   );
-  const rest = complete > 0 ? md` ${tasks(complete)} already complete.` : md``;
-  return md`${total - complete} of ${total} tasks had to run: ${join(parts, ', ')}.${rest}`;
+  const had = total - complete - skipped;
+  const rest = [
+    ...(complete > 0 ? [md` ${tasks(complete)} already complete.`] : []),
+    ...(skipped > 0 ? [md` ${tasks(skipped)} skipped.`] : []),
+  ];
+  return md`${had} of ${total} tasks had to run${had > 0 ? md`: ${join(parts, ', ')}` : md``}.${join(rest, '')}`;
 }
 
 function tasks(count: number): Markdown {

@@ -33,10 +33,27 @@ export const RUN_WORDS: Readonly<Record<RunOutcome['state'], StateWords>> = {
   deadline: { sign: '⏱️', words: 'ran out of time' },
 };
 
-export const VERIFIED_SENTENCES: Readonly<Record<RunOutcome['verified'], string>> = {
+type VerifiedSentences = Readonly<Record<RunOutcome['verified'], string>>;
+
+const OF_LUIGI: VerifiedSentences = {
   confirmed: 'Verified: after the run the root task was asked again, and it is complete.',
   unverifiable:
     'Not verifiable: the root task has neither an output nor a `complete()` of its own, so nobody can ask it.',
   refuted: 'Refuted: after the run the root task was asked again, and it is not complete.',
   unknown: 'Not verified: nobody could ask the root task whether it is complete.',
 };
+
+const OF_AIRFLOW: VerifiedSentences = {
+  confirmed: 'Verified: after the end the state of the run and of every task instance was read from Airflow.',
+  unverifiable: 'Not verifiable: Airflow does not give the states of the task instances.',
+  refuted: 'Refuted: after the end Airflow gave another state of the run.',
+  unknown: 'Not verified: after the end nobody could read the states of all task instances from Airflow.',
+};
+
+/** How certain it is that the run ended as it says. */
+export function verifiedSentence({
+  verified,
+  engine,
+}: Pick<RunOutcome, 'verified'> & { engine: { name: string } }): string {
+  return (engine.name === 'airflow' ? OF_AIRFLOW : OF_LUIGI)[verified];
+}

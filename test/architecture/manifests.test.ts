@@ -30,6 +30,8 @@ interface ExtensionManifest {
 }
 
 const extension = readJson<ExtensionManifest>('vss-extension.json');
+/** What a step gets from beside its folder. */
+const sharedByAllSteps = sourceFiles(['src/steps'], /^[^/]+\.ts$/);
 const tasks = taskFolders().map((folder) => ({ folder, task: readJson<TaskManifest>(`tasks/${folder}/task.json`) }));
 
 function unexplained(input: TaskManifest['inputs'][number], groups: readonly string[]): string[] {
@@ -61,7 +63,11 @@ for (const { folder, task } of tasks) {
     it('may use restricted commands and set its own outputs, nothing else', () => {
       assert.equal(task.restrictions.commands.mode, 'restricted');
       const outputs = task.outputVariables.map(({ name }) => name);
-      assert.deepEqual(task.restrictions.settableVariables.allowed, outputs);
+      // Names that the pipeline's author chooses begin as an input says.
+      const chosen = task.restrictions.settableVariables.allowed.filter((name) => name.endsWith('_*'));
+      assert.deepEqual(task.restrictions.settableVariables.allowed, [...outputs, ...chosen]);
+      const help = task.inputs.map(({ helpMarkDown }) => helpMarkDown).join('\n');
+      for (const name of chosen) assert.match(help, new RegExp(`\`${name.slice(0, -1)}NAME\``));
     });
 
     it('explains every input and output', () => {
@@ -80,7 +86,7 @@ for (const { folder, task } of tasks) {
 
     it('names inputs and outputs that the step reads and sets', () => {
       const step = task.name.replace(/(?<=[a-z])[A-Z]/g, (letter) => `-${letter}`).toLowerCase();
-      const code = sourceFiles([`src/steps/${step}`], /\.ts$/)
+      const code = [...sourceFiles([`src/steps/${step}`], /\.ts$/), ...sharedByAllSteps]
         .map(({ text }) => text)
         .join('\n');
       const names = [...task.inputs, ...task.outputVariables].map(({ name }) => name);
@@ -133,6 +139,32 @@ describe('manifest of the extension', () => {
       ['none', 'workload-identity-federation'],
     );
     assert.doesNotMatch(JSON.stringify(gateway), /"isConfidential":true|passwordbox/);
+  });
+
+  it('verifies a connection to an Airflow where no token is needed, and hides what it stores', () => {
+    const airflow = extension.contributions.find(({ properties }) => properties.name === 'plumbline-airflow');
+    assert.ok(airflow);
+    const { dataSources, authenticationSchemes, inputDescriptors } = airflow.properties;
+    assert.deepEqual(dataSources, [
+      {
+        name: 'TestConnection',
+        endpointUrl: '{{{endpoint.url}}}/api/v2/version',
+        resultSelector: 'jsonpath:$.version',
+      },
+    ]);
+    const schemes = authenticationSchemes as {
+      type: string;
+      inputDescriptors?: { id: string; isConfidential: boolean }[];
+    }[];
+    assert.deepEqual(schemes.map(({ type }) => type.split('auth-scheme-')[1]).sort(), [
+      'basic',
+      'none',
+      'token',
+      'workload-identity-federation',
+    ]);
+    const fields = [...schemes.flatMap((scheme) => scheme.inputDescriptors ?? []), ...(inputDescriptors as [])];
+    const confidential = fields.filter(({ isConfidential }) => isConfidential).map(({ id }) => id);
+    assert.deepEqual(confidential.sort(), ['apitoken', 'password']);
   });
 
   it('asks for the scopes that docs/decisions/0002-scopes.md explains', () => {

@@ -19,6 +19,7 @@ const USED = [
   'getInput',
   'getTaskVariable',
   'getVariable',
+  'getVariables',
   'logDetail',
   'logIssue',
   'setProgress',
