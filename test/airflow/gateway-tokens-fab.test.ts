@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
+import { eventually } from '../support/eventually.ts';
 import { AirflowTrust } from '../support/gateway-airflow.ts';
 
 /** The first user that is made has the id 1. */
@@ -12,6 +13,7 @@ describe('tokens of the gateway at an Airflow 3 with FabAuthManager', function (
   before(async () => {
     trust = await AirflowTrust.start({
       auth: 'fab',
+      https: true,
       grants: {
         loader: { airflow: 'warehouse', user: ADMIN },
         reader: { airflow: 'warehouse', user: VIEWER },
@@ -53,11 +55,12 @@ describe('tokens of the gateway at an Airflow 3 with FabAuthManager', function (
     assert.equal(await trust.status(await trust.token('ghost')), 403);
     const token = await trust.token('read');
     assert.equal(await trust.status(token), 200);
+    // Airflow keeps a user for [fab] cache_ttl seconds.
     setActive(VIEWER, false);
-    assert.equal(await trust.status(token), 403);
+    await eventually(async () => (await trust.status(token)) === 403, 'the user is not active');
     assert.equal(await trust.status(await trust.token('read')), 403);
     setActive(VIEWER, true);
-    assert.equal(await trust.status(token), 200);
+    await eventually(async () => (await trust.status(token)) === 200, 'the user is active');
   });
 
   it('have no role of the policy: such a grant is refused, and on record', async () => {

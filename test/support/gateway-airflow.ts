@@ -11,6 +11,7 @@ import { AIRFLOW_USERS, AirflowServer } from '../../scripts/start-airflow.ts';
 import { freePort } from '../../scripts/start-luigid.ts';
 import { type CommandEnd, plumbline } from './plumbline-command.ts';
 import { ServedGateway } from './served-gateway.ts';
+import { startTlsProxy, type TlsProxy } from './tls-proxy.ts';
 
 const DAGS = resolve(ROOT, 'test/fixtures/airflow/dags');
 const run = promisify(execFile);
@@ -24,6 +25,8 @@ export interface AirflowTrustOptions {
   readonly grants: Readonly<Record<string, object>>;
   /** Claim `team` of who has the grant → its name. */
   readonly teams: Readonly<Record<string, string>>;
+  /** Airflow reaches the gateway by https, with a private certificate authority. @default false */
+  readonly https?: boolean;
   /** Further Airflows of the configuration, which are not there. */
   readonly others?: Readonly<Record<string, object>>;
 }
@@ -34,6 +37,7 @@ export class AirflowTrust {
   readonly gateway: ServedGateway;
   readonly options: AirflowTrustOptions;
   airflow: AirflowServer;
+  #tls: TlsProxy | undefined;
   readonly #python = pythonOf(ROOT, 'airflow-3');
 
   private constructor(options: AirflowTrustOptions, port: number) {
@@ -60,6 +64,7 @@ export class AirflowTrust {
     const trust = new AirflowTrust(options, port);
     try {
       await trust.gateway.configure();
+      if (options.https === true) await trust.#endTls();
       trust.airflow = new AirflowServer({ ...trust.#airflowOptions(), settings: trust.#settings() }, port);
       await trust.airflow.prepare();
       writeFileSync(join(trust.folder, 'warehouse.jwks.json'), await trust.publicKeys());
@@ -74,6 +79,7 @@ export class AirflowTrust {
 
   async close(): Promise<void> {
     await this.airflow.close();
+    await this.#tls?.close();
     await this.gateway.close();
     rmSync(this.folder, { recursive: true, force: true });
   }
@@ -162,6 +168,11 @@ export class AirflowTrust {
     }
   }
 
+  async #endTls(): Promise<void> {
+    this.#tls = await startTlsProxy(await freePort(), this.gateway.url);
+    writeFileSync(join(this.folder, 'ca.pem'), this.#tls.ca);
+  }
+
   #airflowOptions() {
     return {
       line: '3',
@@ -169,20 +180,23 @@ export class AirflowTrust {
       folder: join(this.folder, 'airflow'),
       dags: join(this.folder, 'dags'),
       auth: this.options.auth,
-      cache: process.env['PLUMBLINE_AIRFLOW_CACHE'] ?? join(tmpdir(), 'plumbline-airflow-databases'),
+      cache: join(ROOT, '.cache/airflow'),
     } as const;
   }
 
   /** As docs/gateway/airflow.md says; and the clock of Airflow's copy of the keys in the test's hand. */
   #settings(): Record<string, string> {
     return {
-      AIRFLOW__API_AUTH__TRUSTED_JWKS_URL: `${this.gateway.url}/airflow/warehouse/jwks.json`,
+      AIRFLOW__API_AUTH__TRUSTED_JWKS_URL: `${this.#tls?.url ?? this.gateway.url}/airflow/warehouse/jwks.json`,
       AIRFLOW__API_AUTH__JWT_PRIVATE_KEY_PATH: join(this.folder, 'airflow.pem'),
       AIRFLOW__API_AUTH__JWT_KID: 'airflow-1',
       AIRFLOW__API_AUTH__JWT_AUDIENCE: AUDIENCE,
       AIRFLOW__API_AUTH__JWT_ISSUER: `${this.airflow.url},http://127.0.0.1/airflow/warehouse`,
+      // Else it takes half a minute until a change of a user is seen.
+      AIRFLOW__FAB__CACHE_TTL: '1',
       PYTHONPATH: resolve(ROOT, 'test/fixtures/airflow/one-hour'),
       JWKS_CLOCK: join(this.folder, 'jwks-clock'),
+      ...(this.#tls && { SSL_CERT_FILE: join(this.folder, 'ca.pem') }),
     };
   }
 }

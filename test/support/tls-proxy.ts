@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { request as forward, type IncomingMessage, type ServerResponse } from 'node:http';
 import { createServer } from 'node:https';
 import { pipeline } from 'node:stream';
@@ -5,6 +6,8 @@ import { createCertificateAuthority } from '#local-azure/certificate-authority.t
 
 export interface TlsProxy {
   readonly url: string;
+  /** PEM; whoever is to trust it. */
+  readonly ca: string;
   close(): Promise<void>;
 }
 
@@ -12,11 +15,13 @@ export interface TlsProxy {
 export async function startTlsProxy(port: number, target: string): Promise<TlsProxy> {
   const authority = await createCertificateAuthority();
   const certificate = authority.issue(['localhost']);
+  const ca = readFileSync(authority.caFile, 'utf8');
   await authority.remove();
   const server = createServer(certificate, (request, response) => pass(request, response, target));
   await new Promise<void>((done) => server.listen(port, '127.0.0.1', done));
   return {
     url: `https://localhost:${port}`,
+    ca,
     close: () => {
       server.closeAllConnections();
       return new Promise((done) => server.close(() => done()));
