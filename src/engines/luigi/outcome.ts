@@ -6,7 +6,7 @@ import { isRejected, MESSAGE_LENGTH, reportedFindings, taskFindings } from './fi
 import { type OutcomeRow, outcomeRow } from './outcome-rows.ts';
 import type { OutcomeFacts } from './outcome-words.ts';
 import type { Ending, RunStory } from './run-story.ts';
-import { userFrame } from './user-frame.ts';
+import { userFrame } from '../user-frame.ts';
 
 const ADAPTER_VERSION = '1';
 
@@ -89,7 +89,7 @@ function findings(row: OutcomeRow, facts: OutcomeFacts, story: RunStory): readon
 function brokenOff({ aborted }: RunStory, severity: Finding['severity']): Finding[] {
   if (!aborted) return [];
   const message = `The whole run was broken off by ${aborted.type}: ${oneLine(aborted.message, MESSAGE_LENGTH)}`;
-  return [{ severity, code: 'ERR_RUN_FAILED', message, frame: userFrame(aborted.frames) }];
+  return [{ severity, code: 'ERR_RUN_FAILED', message, frame: userFrame(aborted.frames, 'luigi') }];
 }
 
 /**

@@ -1,7 +1,7 @@
 import type { Dataset } from '#core/dataset.ts';
 import type { GraphNode, TaskGraph } from '#core/graph.ts';
 import type { RunUpdate, TaskFailure, TaskRecord, TaskState } from '#core/run.ts';
-import { userFrame } from './user-frame.ts';
+import { userFrame } from '../user-frame.ts';
 import type { EventOf, Target, WorkerEvent } from './worker-event.ts';
 
 type Mutable<T> = { -readonly [Key in keyof T]: T[Key] };
@@ -269,7 +269,7 @@ function familyOf(id: string): string {
 
 function failureOf(event: EventOf<'failure'> | EventOf<'unschedulable'>): TaskFailure {
   const { type, message, traceback, frames } = event;
-  return { type, message, traceback, frame: userFrame(frames) };
+  return { type, message, traceback, frame: userFrame(frames, 'luigi') };
 }
 
 function deathOf({ exitCode, signal }: EventOf<'died'>): TaskFailure {
