@@ -5,7 +5,7 @@ import type { Incoming, Reply } from '#local-azure/exchange.ts';
 
 /** Microsoft's specifications lie beside the checkout, and only there. */
 const FOLDER = new URL('../../../shared/specs/azure-devops/', import.meta.url);
-const FILES = ['build', 'task', 'git'] as const;
+const FILES = ['build', 'task', 'git', 'pipelines'] as const;
 /** Formats of the specifications that are types rather than formats of text. */
 const TYPE_FORMATS = [
   'int16',

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Clock } from '#core/clock.ts';
 import { PlumblineError } from '#core/errors.ts';
-import type { AirflowDecision, PipelineDecision } from '#gateway/policy/access-grants.ts';
+import type { AirflowDecision, PipelineDecision, PipelinePermission } from '#gateway/policy/access-grants.ts';
 import type { AuditEvent, AuditLog, AuditReceipt } from '../../../src/gateway/audit/audit-log.ts';
 import { refuseCredentials } from '../../../src/gateway/audit/redaction-guard.ts';
 import type { Caller } from '../../../src/gateway/auth/caller.ts';
@@ -87,7 +87,7 @@ export class FakePolicy implements Policy {
     return this.#nothing();
   }
 
-  decidePipeline(): PipelineDecision {
+  decidePipeline(_wanted: PipelinePermission): PipelineDecision {
     return this.#nothing();
   }
 
