@@ -8,14 +8,21 @@ import { isTerminal } from './run-words.ts';
 import { stopNoted, withStop } from './stop-note.ts';
 
 export interface CancelOptions {
+  /** @default two seconds more than the patience */
   readonly signal?: AbortSignal | undefined;
-  /** How long an end of run and tasks is looked for after the run was set to failed. Milliseconds. @default 5_000 */
+  /**
+   * How long an end of run and tasks is looked for after the run was set to failed. Milliseconds.
+   * @default 5_000 for `cancelled`, 20_000 for `deadline`
+   */
   readonly patienceMs?: number | undefined;
 }
 
-const PATIENCE_MS = 5_000;
-/** A step that is cancelled has 7.5 s until the agent's second signal. */
-const REQUESTS_MS = 7_000;
+/**
+ * A step that is cancelled has 7.5 s until the agent's second signal. A time that is over hurries nobody, and Airflow 3 takes up to 10 s
+ * to end a process: up to 5 s until its next heartbeat, and 5 s until what does not end is killed.
+ */
+const PATIENCE_MS = { cancelled: 5_000, deadline: 20_000 } as const satisfies Record<CancelReason, number>;
+const REQUESTS_MS = 2_000;
 const FIRST_WAIT_MS = 250;
 const LONGEST_WAIT_MS = 1_000;
 const SAME_MOMENT_MS = 1_000;
@@ -35,7 +42,7 @@ export async function cancelDagRun(
   place: DagPlace,
   runId: string,
   reason: CancelReason,
-  { signal = AbortSignal.timeout(REQUESTS_MS), patienceMs = PATIENCE_MS }: CancelOptions = {},
+  { patienceMs = PATIENCE_MS[reason], signal = AbortSignal.timeout(patienceMs + REQUESTS_MS) }: CancelOptions = {},
 ): Promise<'stopped' | 'requested'> {
   const { api, dagId, clock = systemClock } = place;
   const name = { dagId, runId };

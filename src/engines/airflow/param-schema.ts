@@ -4,7 +4,7 @@ import { Ajv2020 } from 'ajv/dist/2020.js';
 import type { JsonValue } from '#core/json.ts';
 
 /**
- * The formats that Airflow's jsonschema checks with what Airflow installs, as it checks them (jsonschema 4.26, Airflow 2.11.2 and 3.3.2); it
+ * The formats that Airflow's jsonschema checks with what Airflow 2.11.2 and 3.3.2 install, as it checks them (jsonschema 4.26); here it
  * accepts any text for all others. For `date-time` it takes RFC 3339, and Airflow 2 whatever its own ISO 8601 parser reads beside it;
  * Airflow 3 checks it only where rfc3339-validator is installed.
  */
