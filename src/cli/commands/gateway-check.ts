@@ -58,12 +58,14 @@ interface JudgedPolicy {
 
 async function judgePolicyOf(config: GatewayConfig): Promise<JudgedPolicy> {
   const { policyFile } = config;
+  const { publicKeyGaps } = await import('#gateway/airflow/public-key-gaps.ts');
   const { policyGaps } = await import('#gateway/config/policy-gaps.ts');
   const { policyOf, readPolicyFile } = await import('#gateway/policy/read-policy-file.ts');
   const { bytes, problem } = await readPolicyFile(policyFile, systemClock, 0);
   const parsed: ParsedPolicy = bytes === undefined ? { problems: [problem] } : policyOf(bytes, policyFile);
   const { policy } = parsed;
-  return { verdict: await judgePolicy(parsed, 'high'), gaps: policy === undefined ? [] : policyGaps(config, policy) };
+  const gaps = [...publicKeyGaps(config), ...(policy === undefined ? [] : policyGaps(config, policy))];
+  return { verdict: await judgePolicy(parsed, 'high'), gaps };
 }
 
 function tell(file: string, config: ConfigVerdict, policy: PolicyVerdict | undefined, terminal: Terminal): void {

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { generateKeyPairSync } from 'node:crypto';
 import { chmodSync, copyFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -49,6 +50,23 @@ describe('plumbline gateway check', () => {
     const { status, out } = await check({ isolation: 'none' });
     assert.equal(status, 2);
     assert.match(out, /^gap: role 'sales-report' has a unixUser, .*isolation: none/m);
+  });
+
+  it('tells of an Airflow whose public keys cannot be published', async () => {
+    const airflow = {
+      prod: { url: 'https://airflow.example.com', authManager: 'fab', audience: 'prod', publicKeys: 'prod.json' },
+    };
+    const publicUrl = 'https://gateway.example.com';
+    const missing = await check({ publicUrl, airflow });
+    assert.equal(missing.status, 2);
+    assert.match(missing.out, /^gap: airflow 'prod' of the configuration: .*prod\.json cannot be read \(ENOENT\)/m);
+    const { publicKey, privateKey } = generateKeyPairSync('ed25519');
+    const write = (key: object) =>
+      writeFileSync(join(folder, 'prod.json'), JSON.stringify({ keys: [{ ...key, kid: 'a' }] }));
+    write(privateKey.export({ format: 'jwk' }));
+    assert.match((await check({ publicUrl, airflow })).out, /^gap: .*prod\.json holds a private or symmetric key/m);
+    write(publicKey.export({ format: 'jwk' }));
+    assert.equal((await check({ publicUrl, airflow })).status, 0);
   });
 
   it('tells of a client secret with which a gateway does not start', async () => {

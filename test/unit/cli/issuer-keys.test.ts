@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { generateKeyPairSync } from 'node:crypto';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { COMMANDS } from '#cli/commands.ts';
@@ -34,9 +35,9 @@ describe('plumbline issuer', () => {
     return { status, out: terminal.lines.join('\n'), error: terminal.errors.join('\n') };
   };
   /** What a gateway does with the keys when it starts. */
-  const takenUp = async (rotateEveryMs: number) => {
+  const takenUp = async (rotateEveryMs: number, directory = keyDirectory(join(folder, 'state'))) => {
     const keys = await FileKeys.open({
-      folder: keyFolder(keyDirectory(join(folder, 'state'))),
+      folder: keyFolder(directory),
       times: { publishForMs: DAY, rotateEveryMs, lifetimeMs: 600_000 },
       audited: async () => {},
       clock: systemClock,
@@ -93,6 +94,34 @@ describe('plumbline issuer', () => {
     ]);
     const blocked = await run(`export ${config}/site`);
     assert.deepEqual([blocked.status, blocked.error.split(':')[0]], [1, 'ERR_FILE_UNREADABLE']);
+  });
+
+  it('has the keys for an Airflow, too, and they are others', async () => {
+    const url = 'url: https://airflow.example.com, authManager: simple, audience: prod, publicKeys: prod.json';
+    configure(`publicUrl: https://gateway.example.com\nissuer: {}\nairflow: { prod: { ${url} } }`);
+    const { publicKey } = generateKeyPairSync('ed25519');
+    const own = { ...publicKey.export({ format: 'jwk' }), kid: 'airflow-1' };
+    writeFileSync(join(folder, 'prod.json'), JSON.stringify({ keys: [own] }));
+    assert.match((await run(`export ${folder}/site --airflow prod`)).error, /none of the keys for it is in force yet/);
+    const [kid] = await takenUp(30 * DAY, join(folder, 'state/keys/airflow/prod'));
+    const [ofTasks] = await takenUp(30 * DAY);
+    const { keys } = JSON.parse((await run('keys --json --airflow prod')).out);
+    assert.deepEqual(
+      keys.map((key: { kid: string }) => key.kid),
+      [kid],
+    );
+    assert.notEqual(kid, ofTasks);
+    assert.match((await run('prepare --airflow prod')).out, /prepared/);
+    const { out } = await run(`export ${folder}/site --airflow prod`);
+    assert.equal(out, `${folder}/site/jwks.json`);
+    const written = JSON.parse(readFileSync(out, 'utf8')) as { keys: { kid: string }[] };
+    assert.deepEqual(
+      written.keys.map((key) => key.kid),
+      ['airflow-1', kid],
+    );
+    assert.match((await run('keys --airflow none')).error, /it has no Airflow none\. It has prod\./);
+    writeFileSync(join(folder, 'prod.json'), JSON.stringify({ keys: [{ ...own, kid }] }));
+    assert.match((await run(`export ${folder}/site --airflow prod`)).error, /has the kid of a key of this gateway/);
   });
 
   it('needs a gateway that is an issuer', async () => {

@@ -33,6 +33,13 @@ describe('readiness', () => {
     assert.deepEqual(await checked('issuer', { issuer: away }), [true, told]);
   });
 
+  it('warns when an Airflow has no keys to get: everything else goes on', async () => {
+    assert.deepEqual(await checked('airflow', {}), [true]);
+    assert.deepEqual(await checked('airflow', { airflow: () => undefined }), [true, ['ok', undefined]]);
+    const told = 'prod: the file of its own public keys has no keys';
+    assert.deepEqual(await checked('airflow', { airflow: () => told }), [true, ['warning', told]]);
+  });
+
   it('warns when luigid does not work, and asks it not for each who asks', async () => {
     let asked = 0;
     let now = 0;

@@ -6,6 +6,7 @@ import type { InjectOptions } from 'fastify';
 import { Secret } from '#core/secret.ts';
 import type { AppServices } from '#gateway/app/app-services.ts';
 import { workerTokens } from '#gateway/auth/worker-tokens.ts';
+import type { AirflowConfig } from '#gateway/config/gateway-config.ts';
 import { identityRejected } from '#gateway/issuer/identity-rejected.ts';
 import type { Worker } from '#gateway/workers/worker.ts';
 import { BODY, callerNamed, createdRun, GOOD, gatewayWorld, OUTCOME, TASK, type World } from './gateway-world.ts';
@@ -64,6 +65,34 @@ const CONFIGURED: Partial<AppServices> = {
     problem: () => undefined,
     close: async () => {},
   },
+  airflow: {
+    issuers: new Map([
+      [
+        'warehouse',
+        {
+          config: {} as AirflowConfig,
+          keys: () => [
+            { kty: 'OKP', crv: 'Ed25519', x: 'x', use: 'sig', alg: 'EdDSA', kid: 'a' },
+            { kty: 'RSA', use: 'sig', alg: 'RS256', kid: 'k', n: 'n', e: 'AQAB' },
+          ],
+          issue: () => assert.fail('nothing is issued here'),
+          problem: () => undefined,
+        },
+      ],
+    ]),
+    tokens: {
+      exchange: async (_, { airflow }) => {
+        if (airflow !== 'warehouse') throw identityRejected({ reason: 'airflow-unknown' });
+        return {
+          token: 'a.b.c',
+          expiresAt: Date.now() + 9_000,
+          user: 'ci',
+          role: 'op',
+          url: 'https://airflow.example.com',
+        };
+      },
+    },
+  },
   stockWorkers: {
     workers: {
       register: async (caller, key, specification) => ({
@@ -117,6 +146,7 @@ describe('the OpenAPI document', () => {
       'DELETE /v1/luigid/workers/{id}',
       'GET /.well-known/jwks.json',
       'GET /.well-known/openid-configuration',
+      'GET /airflow/{name}/jwks.json',
       'GET /healthz',
       'GET /readyz',
       'GET /v1/about',
@@ -127,6 +157,7 @@ describe('the OpenAPI document', () => {
       'GET /v1/runs/{id}/graph',
       'GET /v1/runs/{id}/lineage',
       'GET /v1/runs/{id}/logs',
+      'POST /v1/airflow/{name}/token',
       'POST /v1/luigid/workers',
       'POST /v1/runs',
       'POST /v1/runs/{id}/cancel',
@@ -140,7 +171,7 @@ describe('the OpenAPI document', () => {
     const id = '00000000-0000-7000-8000-000000000000';
     for (const [path, methods] of Object.entries(document.paths)) {
       const inPath = path.includes('/workers/') ? `${id}.0` : id;
-      const url = path.replace('{id}', inPath).replace('{sha256}', 'a'.repeat(64));
+      const url = path.replace('{id}', inPath).replace('{sha256}', 'a'.repeat(64)).replace('{name}', 'warehouse');
       for (const method of ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'] as const) {
         const { statusCode } = await world.app.inject({ method, url, headers: GOOD });
         assert.equal(
@@ -165,6 +196,7 @@ describe('the OpenAPI document', () => {
     assert.deepEqual(open.sort(), [
       '/.well-known/jwks.json',
       '/.well-known/openid-configuration',
+      '/airflow/{name}/jwks.json',
       '/healthz',
       '/readyz',
       '/v1/about',
@@ -226,6 +258,11 @@ describe('the OpenAPI document', () => {
       ['post', '/v1/token', exchange({ ...EXCHANGE, task_family: 'Other' })],
       ['post', '/v1/token', exchange({})],
       ['post', '/v1/token', { method: 'POST', url: '/v1/token', headers: json, payload: '{}' }],
+      ['get', '/airflow/{name}/jwks.json', { url: '/airflow/warehouse/jwks.json' }],
+      ['get', '/airflow/{name}/jwks.json', { url: '/airflow/none/jwks.json' }],
+      ['post', '/v1/airflow/{name}/token', { method: 'POST', url: '/v1/airflow/warehouse/token', payload: {} }],
+      ['post', '/v1/airflow/{name}/token', { method: 'POST', url: '/v1/airflow/none/token', payload: {} }],
+      ['post', '/v1/airflow/{name}/token', { method: 'POST', url: '/v1/airflow/warehouse/token' }],
       ['post', '/v1/luigid/workers', { method: 'POST', url: '/v1/luigid/workers', headers, payload: STOCK }],
       ['post', '/v1/luigid/workers', { method: 'POST', url: '/v1/luigid/workers', headers, payload: {} }],
       [
