@@ -21,14 +21,11 @@ export async function stopRemoteRun(
   try {
     const engine = await open();
     const run = await newest(key, (id) => engine.find(id, signal));
-    if (run === undefined || !ALIVE.has(run.state)) return said(host, `The run ${where} has ended by itself.`);
+    if (run === undefined || !STOPPABLE.has(run.state)) return said(host, `The run ${where} has ended by itself.`);
     const answer = await engine.cancel(run.ref, 'cancelled');
-    return said(
-      host,
-      answer === 'stopped'
-        ? `The run ${where} was still going and has been stopped.`
-        : `The run ${where} was asked to stop and is still winding down.`,
-    );
+    if (answer === 'requested') return said(host, `The run ${where} was asked to stop and is still winding down.`);
+    const was = ALIVE.has(run.state) ? 'was still going and has been stopped' : 'was asked to stop before, and has';
+    return said(host, `The run ${where} ${was}.`);
   } catch (thrown) {
     const message = `The run ${key} ${where} could not be stopped and may still be going: ${asPlumblineError(thrown).message}`;
     host.issue({ type: 'warning', message });
@@ -37,6 +34,8 @@ export async function stopRemoteRun(
 }
 
 const ALIVE: ReadonlySet<FoundRun['state']> = new Set(['queued', 'running']);
+/** One that the step asked to stop may have ended without what it was doing: asked again, the engine looks again. */
+const STOPPABLE: ReadonlySet<FoundRun['state']> = new Set([...ALIVE, 'cancelled']);
 
 async function newest(key: string, find: (id: string) => Promise<FoundRun | undefined>): Promise<FoundRun | undefined> {
   let run: FoundRun | undefined;
