@@ -3,7 +3,7 @@ import { AIRFLOW_ROLES, AIRFLOW_USERS } from './airflow-users.ts';
 import type { AirflowOptions } from './start-airflow.ts';
 
 /** Signs sessions and tokens of Airflows that are started here, on loopback, for as long as a test lasts. */
-const LOCAL_KEY = '0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef';
+export const AIRFLOW_LOCAL_KEY = '0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef';
 
 /** The variables that make an Airflow small, quick to notice things, and reachable on loopback only. */
 export function airflowSettings(options: AirflowOptions, port: number): Record<string, string> {
@@ -39,9 +39,11 @@ function settingsOf3({ folder, auth }: AirflowOptions, port: number): Record<str
     AIRFLOW__API__PORT: String(port),
     AIRFLOW__API__WORKERS: '1',
     AIRFLOW__API__BASE_URL: url,
-    AIRFLOW__API__SECRET_KEY: LOCAL_KEY,
-    AIRFLOW__API_AUTH__JWT_SECRET: LOCAL_KEY,
+    AIRFLOW__API__SECRET_KEY: AIRFLOW_LOCAL_KEY,
+    AIRFLOW__API_AUTH__JWT_SECRET: AIRFLOW_LOCAL_KEY,
     AIRFLOW__CORE__EXECUTION_API_SERVER_URL: `${url}/execution/`,
+    // Else all of this machine share one place for temporary files.
+    AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_STORAGE_PATH: join(folder, 'bundles'),
     AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL: '2',
     AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL: '2',
     AIRFLOW__DAG_PROCESSOR__PARSING_PROCESSES: '1',
@@ -56,8 +58,12 @@ function settingsOf2(port: number): Record<string, string> {
     AIRFLOW__WEBSERVER__WEB_SERVER_HOST: '127.0.0.1',
     AIRFLOW__WEBSERVER__WEB_SERVER_PORT: String(port),
     AIRFLOW__WEBSERVER__WORKERS: '1',
+    // Its monitor ends the whole web server when a busy machine keeps a worker waiting, and starts workers anew now and then.
+    AIRFLOW__WEBSERVER__WEB_SERVER_MASTER_TIMEOUT: '600',
+    AIRFLOW__WEBSERVER__WEB_SERVER_WORKER_TIMEOUT: '600',
+    AIRFLOW__WEBSERVER__WORKER_REFRESH_INTERVAL: '0',
     AIRFLOW__WEBSERVER__BASE_URL: `http://127.0.0.1:${port}`,
-    AIRFLOW__WEBSERVER__SECRET_KEY: LOCAL_KEY,
+    AIRFLOW__WEBSERVER__SECRET_KEY: AIRFLOW_LOCAL_KEY,
     AIRFLOW__API__AUTH_BACKENDS: 'airflow.providers.fab.auth_manager.api.auth.backend.basic_auth',
     AIRFLOW__SCHEDULER__MIN_FILE_PROCESS_INTERVAL: '2',
     AIRFLOW__SCHEDULER__DAG_DIR_LIST_INTERVAL: '2',

@@ -19,8 +19,17 @@ const ALLOWED = [
   /^tasks\/RunLuigi\/RunLuigiV\d+\/worker\/plumbline_luigi\/([a-z_]+\/)*[a-z_]+\.py$/,
 ];
 
+/** What this process is packing: who asks meanwhile gets the same. */
+const packing = new Map<boolean, Promise<string>>();
+
 /** Builds the extension and packs it with tfx, offline. Skipped when nothing it is made of has changed. */
-export async function packageExtension({ development = false } = {}): Promise<string> {
+export function packageExtension({ development = false } = {}): Promise<string> {
+  const begun = packing.get(development) ?? packed(development).finally(() => packing.delete(development));
+  packing.set(development, begun);
+  return begun;
+}
+
+async function packed(development: boolean): Promise<string> {
   const { folder, hash } = await buildExtension();
   const vsix = resolve(BUILD, development ? 'plumbline-dev.vsix' : 'plumbline.vsix');
   const record = `${vsix}.made-of`;

@@ -3,6 +3,7 @@ import { resolve } from 'node:path';
 import { packagedNode } from './node-packages.mjs';
 import { preparedVersions, pythonOf } from './python-environments.mjs';
 import { ROOT } from './repository.ts';
+import type { AirflowLine } from './start-airflow.ts';
 import { mochaCounts, pytestCounts, type TestCounts } from './test-counts.ts';
 
 /** Tests that run in one process. */
@@ -24,10 +25,13 @@ export interface Stage {
 export function testStages(): { first: Stage[]; rest: Stage[] } {
   return {
     first: [mocha('architecture', 'test/architecture'), mocha('unit', 'test/unit')],
+    // An Airflow is several processes: the stages of the two lie far enough apart that they seldom run at the same time.
     rest: [
       mocha('contract', 'test/contract'),
+      airflowStage('3'),
       ...taskStages(),
       ...optionalMocha('engines', 'test/engines'),
+      airflowStage('2.11'),
       ...optionalMocha('gateway', 'test/gateway'),
       ...pytestStages(),
     ],
@@ -63,6 +67,15 @@ function taskStages(): Stage[] {
   );
 }
 
+/** The tests against a real Airflow, once on each line; files that only Airflow 3 can pass say so in their names. */
+function airflowStage(line: AirflowLine): Stage {
+  const stage = mocha(`airflow ${line}`, 'test/airflow');
+  const args = line === '3' ? stage.args : [...stage.args, '--ignore', 'test/airflow/**/*.airflow-3.test.ts'];
+  return { ...stage, args, env: { PLUMBLINE_AIRFLOW: line }, limitMs: AIRFLOW_LIMIT_MS };
+}
+
+const AIRFLOW_LIMIT_MS = 20 * 60_000;
+
 /** The worker on every Python there is: all tests with the newest Luigi, a selection with the oldest that it supports. */
 function pytestStages(): Stage[] {
   const newest = preparedVersions(ROOT, 'test').map((version) =>
@@ -97,6 +110,7 @@ function optionalMocha(name: string, folder: string): Stage[] {
 /** Milliseconds that one test may take; the others have what .mocharc.json says. */
 const LIMITS: Readonly<Record<string, number>> = {
   'test/task': 120_000,
+  'test/airflow': 120_000,
   'test/gateway': 120_000,
   'test/soak': 600_000,
 };

@@ -5,6 +5,7 @@ import { parseReport } from '#report/parse-report.ts';
 import type { Report } from '#report/schema.ts';
 import { AIRFLOW_USERS } from '../../../scripts/airflow-users.ts';
 import { codesOf, JobFolder, type JobRun, messagesOf, type StepYaml } from '../agent-job-run.ts';
+import { leaksOf, textsBelow } from '../leaks.ts';
 import type { AirflowUnderTest } from './airflow-under-test.ts';
 import { FaultProxy, type FaultRule } from './fault-proxy.ts';
 
@@ -43,6 +44,7 @@ export interface RunningStep {
 
 /** What a person and a later step see of it, and what the server was asked. */
 export interface EndedAirflowStep {
+  readonly dag: string;
   readonly job: JobRun;
   readonly record: StepRecord;
   readonly result: StepRecord['result'];
@@ -55,13 +57,14 @@ export interface EndedAirflowStep {
   output(name: string): string | undefined;
   /** @throws when it published none */
   readonly report: Report;
-  /** Everything that its agent left on disk. */
-  readonly folder: string;
+  /** Where a credential of the connection stands that it may not: in what somebody may read, or in a file that was left. */
+  readonly leaks: readonly string[];
 }
 
 /** Runs the step and closes everything but the Airflow. */
 export async function runAirflowStep(airflow: AirflowUnderTest, step: AirflowStep): Promise<EndedAirflowStep> {
   const proxy = await FaultProxy.to(airflow.url, step.faults);
+  const azure = await azureOf(airflow, proxy.url, step);
   const folder = new JobFolder();
   const watch = new StepWatch();
   const cancel = new AbortController();
@@ -79,7 +82,7 @@ export async function runAirflowStep(airflow: AirflowUnderTest, step: AirflowSte
     const [job] = await Promise.all([
       folder
         .run({
-          azure: await azureOf(airflow, proxy.url, step),
+          azure,
           steps: [...(step.before ?? []), yamlOf(step), ...(step.after ?? [])],
           cancelled: cancel.signal,
           onEvent: (event, agent) => {
@@ -90,7 +93,8 @@ export async function runAirflowStep(airflow: AirflowUnderTest, step: AirflowSte
         .finally(() => watch.end()),
       step.during?.(running),
     ]);
-    return ended(job, proxy, folder.root);
+    const leaks = leaksOf(secretsOf(azure), [...job.texts, ...textsBelow(folder.root)]);
+    return ended(step.dag, job, proxy, leaks);
   } finally {
     await proxy.close();
     folder.remove();
@@ -107,7 +111,7 @@ function yamlOf({ dag, inputs, yaml }: AirflowStep): StepYaml {
     name: NAME,
     displayName: NAME,
     condition: 'succeededOrFailed()',
-    inputs: { airflow: CONNECTION, dagId: dag, timeout: '3m', ...inputs },
+    inputs: { airflow: CONNECTION, dagId: dag, ...(inputs?.['wait'] !== 'false' && { timeout: '3m' }), ...inputs },
     ...yaml,
   };
 }
@@ -124,6 +128,11 @@ async function azureOf(airflow: AirflowUnderTest, url: string, step: AirflowStep
     tenants: [{ id: TENANT }],
     connections: [{ name: CONNECTION, type: 'plumbline-airflow', url, ...stored, ...step.connection }],
   };
+}
+
+/** What is stored in the connections, and all that Airflow's own login makes of it. */
+function secretsOf({ connections = [] }: AzureDeclaration): readonly string[] {
+  return connections.flatMap(({ secret }) => secret ?? []);
 }
 
 /** Lets a test wait for what a step says, from the beginning on. */
@@ -186,10 +195,11 @@ function stepProcess(agent: string): number {
   return Number(found);
 }
 
-function ended(job: JobRun, proxy: FaultProxy, folder: string): EndedAirflowStep {
+function ended(dag: string, job: JobRun, proxy: FaultProxy, leaks: readonly string[]): EndedAirflowStep {
   const record = job.step(NAME);
   const codes = (type: 'error' | 'warning') => codesOf(record, type).map((code) => code ?? '(none)');
   return {
+    dag,
     job,
     record,
     result: record.result,
@@ -202,7 +212,7 @@ function ended(job: JobRun, proxy: FaultProxy, folder: string): EndedAirflowStep
     get report() {
       return reportOf(job);
     },
-    folder,
+    leaks,
   };
 }
 

@@ -11,6 +11,7 @@ import {
   startAirflow,
 } from '../../../scripts/start-airflow.ts';
 import { AirflowTruth } from './airflow-truth.ts';
+import { DagRepository } from './dag-repository.ts';
 
 /** Which Airflow the tests of this process are run against. */
 export const LINE: AirflowLine = lineOf(process.env['PLUMBLINE_AIRFLOW'] ?? '3');
@@ -27,7 +28,11 @@ export class AirflowUnderTest {
   readonly truth: AirflowTruth;
   readonly folder: string;
 
-  private constructor(server: AirflowServer, folder: string) {
+  /** The repository behind the bundle `versioned`, only of an Airflow 3 with the fixture DAGs. */
+  readonly repository: DagRepository | undefined;
+
+  private constructor(server: AirflowServer, folder: string, repository: DagRepository | undefined) {
+    this.repository = repository;
     this.line = server.line;
     this.server = server;
     this.folder = folder;
@@ -40,6 +45,7 @@ export class AirflowUnderTest {
     const dags = join(folder, 'dags');
     cpSync(FIXTURES, dags, { recursive: true, filter: (path) => !path.includes('__pycache__') });
     const line = more.line ?? LINE;
+    const repository = line === '3' && more.dags === undefined ? DagRepository.create(join(folder, 'repository')) : undefined;
     const server = await startAirflow({
       line,
       python: pythonOf(ROOT, `airflow-${line}`),
@@ -48,9 +54,9 @@ export class AirflowUnderTest {
       triggerer: true,
       cache: join(ROOT, '.cache/airflow'),
       ...more,
-      settings: { ...SETTINGS, ...more.settings },
+      settings: { ...SETTINGS, ...(repository && bundles(dags, repository)), ...more.settings },
     });
-    const airflow = new AirflowUnderTest(server, folder);
+    const airflow = new AirflowUnderTest(server, folder, repository);
     try {
       if (more.dags === undefined) await airflow.truth.parsed(LAST_DAGS);
       return airflow;
@@ -92,7 +98,28 @@ export class AirflowUnderTest {
 const SETTINGS = {
   AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL: '15',
   AIRFLOW__SCHEDULER__MIN_FILE_PROCESS_INTERVAL: '15',
+  // Tasks of Airflow 3 live through a restart of the API server, which takes longer on a busy machine.
+  AIRFLOW__WORKERS__MAX_FAILED_HEARTBEATS: '30',
+  AIRFLOW__WORKERS__EXECUTION_API_RETRIES: '12',
+  AIRFLOW__WORKERS__EXECUTION_API_RETRY_WAIT_MAX: '5',
 };
+
+/** Beside the folder of DAGs, whose bundle has no versions, one from a git repository. */
+function bundles(dags: string, { folder }: DagRepository): Record<string, string> {
+  const list = [
+    {
+      name: 'dags-folder',
+      classpath: 'airflow.dag_processing.bundles.local.LocalDagBundle',
+      kwargs: { path: dags, refresh_interval: 2 },
+    },
+    {
+      name: 'versioned',
+      classpath: 'airflow.providers.git.bundles.git.GitDagBundle',
+      kwargs: { repo_url: folder, tracking_ref: 'main', refresh_interval: 2 },
+    },
+  ];
+  return { AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST: JSON.stringify(list) };
+}
 
 let shared: Promise<AirflowUnderTest> | undefined;
 
