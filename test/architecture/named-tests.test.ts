@@ -5,7 +5,7 @@ import { ROOT } from '../../scripts/repository.ts';
 
 const PAGES = ['docs/threat-model.md', 'docs/test-plan.md'];
 
-const NAME = /`(test\/[\w./-]*\/)?([\w-]+\.test\.ts|test_\w+\.py)`|`(test\/[\w/-]+)`/g;
+const NAME = /`(test\/[\w./-]*\/)?([\w.-]+\.test\.ts|test_\w+\.py)`|`(test\/[\w/-]+)`/g;
 
 /** Paths of tests in backquotes; in `test/gateway/launch.test.ts`, `launch-recovery.test.ts` the second is of the same folder. */
 function namedTests(text: string): readonly string[] {

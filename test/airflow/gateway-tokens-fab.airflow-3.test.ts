@@ -10,7 +10,8 @@ const [ADMIN, VIEWER, NOBODY] = ['1', '2', '4711'];
 describe('tokens of the gateway at an Airflow 3 with FabAuthManager', function () {
   this.timeout(240_000);
   let trust: AirflowTrust;
-  before(async () => {
+  before(async function () {
+    this.timeout(600_000);
     trust = await AirflowTrust.start({
       auth: 'fab',
       https: true,

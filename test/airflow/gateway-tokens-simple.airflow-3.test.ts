@@ -21,7 +21,8 @@ interface Token {
 describe('tokens of the gateway at an Airflow 3 with SimpleAuthManager', function () {
   this.timeout(240_000);
   let trust: AirflowTrust;
-  before(async () => {
+  before(async function () {
+    this.timeout(600_000);
     trust = await AirflowTrust.start({
       auth: 'simple',
       grants: {
