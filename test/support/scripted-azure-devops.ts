@@ -79,7 +79,9 @@ export class ScriptedAzureDevOps {
     azure.#identityUrl = identity.url.replace('localhost', '127.0.0.1');
     azure.http = createHttp({ skipVerification: false, proxy: { url: proxy.url, bypass: [] }, caFile });
     azure.#close = async () => {
-      await Promise.all([proxy.close(), server.close(), identity.close(), authority.remove()]);
+      // The way in first: what is on its way would hold the server open.
+      await proxy.close();
+      await Promise.all([server.close(), identity.close(), authority.remove()]);
     };
     return azure;
   }

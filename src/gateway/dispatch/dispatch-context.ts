@@ -55,6 +55,8 @@ export interface DispatchContext {
   /** `undefined`: the configuration has none. */
   readonly connect: (organization: string, project: string) => PipelineConnection | undefined;
   readonly times: DispatchTimes;
+  /** Requests to queue something, so many at the same time. */
+  readonly inTurn: <T>(work: () => Promise<T>) => Promise<T>;
   readonly clock: Clock;
   /** Aborts when this process stops working on them. */
   readonly closing: AbortSignal;

@@ -5,6 +5,7 @@ import type { Caller } from '../auth/caller.ts';
 import { auditedCaller, RunJournal } from '../runs/run-journal.ts';
 import { uuidV7 } from '../runs/uuid-v7.ts';
 import type { Store } from '../store/store.ts';
+import { atMost } from './at-most.ts';
 import {
   auditedDispatch,
   auditedPipelineRun,
@@ -43,6 +44,8 @@ export interface CreatedPipelineRun {
 }
 
 const LIMITS: WaitingLimits = { all: 1_000, perCaller: 500 };
+/** Azure DevOps counts what an identity asks; a DAG with a hundred tasks is no reason for a hundred connections. */
+const QUEUED_AT_ONCE = 8;
 const FORGET_EVERY_MS = 600_000;
 
 /**
@@ -70,6 +73,7 @@ export class PipelineDispatch {
       policy,
       connect,
       times: { ...DISPATCH_TIMES, ...times },
+      inTurn: atMost(QUEUED_AT_ONCE),
       clock,
       closing: this.#closing.signal,
       counted,

@@ -36,7 +36,7 @@ type Step = (context: DispatchContext, run: StoredPipelineRun) => Promise<unknow
 
 const STEPS: Readonly<Record<Exclude<StoredPipelineRun['phase'], 'following' | 'closed'>, Step>> = {
   waiting: intend,
-  intended: send,
+  intended: (context, run) => context.inTurn(() => send(context, run)),
   sending: (context, run) => lost(context, run, 'the gateway ended meanwhile', context.times.settleMs),
   looking: look,
   answered: confirm,
@@ -57,6 +57,7 @@ async function intend(context: DispatchContext, run: StoredPipelineRun): Promise
 /** Decided once more, then sent. */
 async function send(context: DispatchContext, run: StoredPipelineRun): Promise<unknown> {
   const { policy, clock, connect, closing, runs } = context;
+  closing.throwIfAborted();
   const { caller, request, record } = run;
   if (caller === undefined || request === undefined) throw new TypeError('A pipeline run is sent without its request');
   const decision = decideDispatch(policy(), caller, request, clock.now());

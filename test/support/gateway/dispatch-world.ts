@@ -122,6 +122,7 @@ export class DispatchWorld {
       policy: () => this.policy,
       connect: () => (this.isConfigured ? { api, identity: { clientId: 'c0ffee' } } : undefined),
       keepEndedMs: 86_400_000,
+      limits: { all: 100, perCaller: 60 },
       clock: this.#clock,
       counted: (result) => void this.counted.push(result),
       log: (message, facts) => void this.logged.push(`${message} ${JSON.stringify(facts)}`),
@@ -147,12 +148,12 @@ export class DispatchWorld {
   /** Creates it and waits for the answer of Azure DevOps. */
   async queued(key: string, request: PipelineRunRequest = requestOf()): Promise<PipelineRun> {
     const { run } = await this.create(key, request);
-    return this.dispatch.settled(run.id, { until: 'queued', ms: 10_000, signal: new AbortController().signal });
+    return this.dispatch.settled(run.id, { until: 'queued', ms: 60_000, signal: new AbortController().signal });
   }
 
   /** As soon as it has ended. */
   async ended(id: string): Promise<PipelineRun> {
-    await eventually(async () => (await this.read(id)).endedAt !== undefined, `the end of ${id}`);
+    await eventually(async () => (await this.read(id)).endedAt !== undefined, `the end of ${id}`, 60_000);
     return this.read(id);
   }
 
