@@ -16,6 +16,7 @@ import { LineGate } from './line-gate.ts';
 export function azurePipelinesHost(): Host {
   tl.setStdStream(stdout);
   const masked = new KnownSecrets();
+  let ofJob: KnownSecrets | undefined;
   return {
     log,
     network: agentNetwork(),
@@ -28,7 +29,10 @@ export function azurePipelinesHost(): Host {
       // The program may print it from the next moment on.
       gate.flush();
     },
-    holdsSecret: (text) => masked.isIn(text) || secretsOfJob().isIn(text),
+    holdsSecret: (text) => {
+      ofJob ??= secretsOfJob();
+      return masked.isIn(text) || ofJob.isIn(text);
+    },
     setOutput: (name, value) => tl.setVariable(name, value, false, true),
     issue,
     progress: { report: tl.setProgress, detail },

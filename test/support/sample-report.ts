@@ -1,4 +1,4 @@
-import type { TaskRecord } from '#core/run.ts';
+import type { RunOutcome, TaskRecord } from '#core/run.ts';
 import { buildReport, type ReportFacts } from '#report/build-report.ts';
 import type { Report } from '#report/schema.ts';
 import { failedRun, SAMPLE_START, sampleProvenance, sampleTask, succeededRun } from './sample-run.ts';
@@ -53,6 +53,34 @@ function manyTasks(): TaskRecord[] {
   );
 }
 
+/** A success of Airflow with a failed task inside, one mapped and one skipped. */
+function dagRun(): RunOutcome {
+  const instance = (id: string, given: Partial<TaskRecord> = {}) =>
+    sampleTask(id, { family: id, module: undefined, parameters: {}, ...given });
+  return {
+    state: 'succeeded',
+    verified: 'confirmed',
+    summary: 'The run of the DAG orders_reload succeeded for Airflow, with failed tasks in it',
+    tasks: [
+      instance('load[0]', { family: 'load', parameters: { map_index: '0' }, dependsOn: ['extract'] }),
+      instance('extract', { state: 'failed', attempts: 2 }),
+      instance('notify', { ...idle, state: 'skipped', dependsOn: ['load[0]'] }),
+    ],
+    findings: [
+      {
+        severity: 'warning',
+        code: 'ERR_RUN_TASK_FAILED',
+        message: 'extract failed: ValueError: no rows',
+        taskId: 'extract',
+      },
+    ],
+    startedAt: SAMPLE_START,
+    endedAt: SAMPLE_START + 8_000,
+    engine: { name: 'airflow', version: '3.3.2', adapterVersion: '1' },
+    adopted: false,
+  };
+}
+
 /** The runs whose report and summary are kept under test/fixtures/report. */
 export function goldenReports(): Readonly<Record<string, Report>> {
   const facts = sampleFacts();
@@ -88,6 +116,13 @@ export function goldenReports(): Readonly<Record<string, Report>> {
       sampleProvenance('release-build-artifact'),
       bare,
     ),
+    airflow: buildReport(dagRun(), sampleProvenance(), {
+      ...facts,
+      runId: 'plumbline-fec89697f4c6715ef269',
+      workflow: 'orders_reload',
+      engineUrl: 'https://airflow.example.com/dags/orders_reload/runs/plumbline-fec89697f4c6715ef269',
+      sharedId: '3f2a7c1e-1111-4222-8333-944445555666',
+    }),
     families: buildReport(
       { ...failedRun(), tasks: many, rootTaskId: 'Load_0', findings: [] },
       sampleProvenance('tag'),

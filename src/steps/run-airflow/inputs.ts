@@ -61,7 +61,7 @@ export async function readInputs(
   const inputs = {
     conf: await readConf(reader, host),
     logicalDate: logicalDate(reader),
-    note: note(reader, lineOf(calledBy)),
+    note: note(reader, host, lineOf(calledBy)),
     unpause: reader.flag('unpause', false),
     wait: reader.flag('wait', true),
     results: await results(reader),
@@ -94,12 +94,19 @@ function isDay(instant: string): boolean {
   return day >= 1 && day <= new Date(Date.UTC(year, month, 0)).getUTCDate();
 }
 
-function note(reader: InputReader, line: string): string | undefined {
+function note(reader: InputReader, host: Host, line: string): string | undefined {
   const given = reader.text('note');
   const room = roomForNote(line);
   if (given !== undefined && given.length > room) {
     const allowed = `at most ${room} characters: Airflow keeps 1000, and the lines that name this pipeline run take the rest`;
     reader.problem({ input: 'note', given: `${given.length} characters`, allowed });
+  }
+  if (given !== undefined && host.holdsSecret(given)) {
+    reader.problem({
+      input: 'note',
+      given: '(not shown: it holds a secret of this job)',
+      allowed: 'text without a secret',
+    });
   }
   return given;
 }

@@ -7,13 +7,13 @@ import { type LuigiGatewayEngine, luigiGateway } from '#engines/luigi/luigi-gate
 import { createHttp } from '#http/http.ts';
 import { type GatewayIdentity, gatewayIdentity } from '#identity/gateway-identity.ts';
 import { attemptOf, runKey } from '#run/run-key.ts';
-import { startOrAdopt } from '#run/start-or-adopt.ts';
 import { isDirty } from '../checkout-state.ts';
 import { claimedFacts } from '../claimed-facts.ts';
 import { conclude, tell } from '../conclude.ts';
 import { followRemoteRun } from '../follow-remote-run.ts';
 import { leaveRemoteRun } from '../leave-remote-run.ts';
 import { RemoteRunMarks } from '../remote-run-marks.ts';
+import { startRemoteRun } from '../start-remote-run.ts';
 import { deliveryOf } from './delivery.ts';
 import type { GatewayInputs } from './gateway-inputs.ts';
 import { gatewayReceipt } from './gateway-receipt.ts';
@@ -43,8 +43,7 @@ export async function runAtGateway(
   const request = requestOf(inputs, gateway, provenance, host);
   host.log.info(`Gateway ${engine.url}, role ${request.role}; run ${request.id}`);
   const marks = new RemoteRunMarks(host.memory);
-  marks.waiting(request.id, signal);
-  const { ref, how } = await startOrAdopt(engine, request, inputs.onExistingRun, signal);
+  const { ref, how } = await startRemoteRun(engine, request, inputs.onExistingRun, { marks, signal });
   host.setOutput('runId', ref.id);
   host.setOutput('gatewayRunId', ref.handle);
   if (how === 'adopted') host.log.info(`The run ${ref.id} is there already and is adopted; nothing is started.`);

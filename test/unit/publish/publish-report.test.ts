@@ -85,6 +85,20 @@ describe('publishReport', () => {
     assert.deepEqual([run.attachments, run.tags, run.values], before);
   });
 
+  it('names a run of another system, and the id that both sides share, in its tags', async () => {
+    const tagsOf = async (sharedId: string) => {
+      const run = new PipelineRun();
+      const outcome = { ...succeededRun(), engine: { name: 'airflow', adapterVersion: '1' } };
+      const facts = { ...sampleFacts(), runId: 'plumbline-1', engineUrl: 'https://airflow.example.com/x', sharedId };
+      const report = buildReport(outcome, sampleProvenance(), facts);
+      await publishReport({ report, summary: '' }, run);
+      return [...run.tags];
+    };
+    const dagRun = ['airflow', 'plumbline:succeeded', 'airflow:plumbline-1'];
+    assert.deepEqual(await tagsOf('3f2a'), [...dagRun, 'plumbline-3f2a']);
+    assert.deepEqual(await tagsOf('plumbline-1'), [...dagRun, 'plumbline-1']);
+  });
+
   it('publishes the rest when one part fails, and tells each failure', async () => {
     const refused = new PlumblineError('ERR_HTTP_STATUS', 'PATCH of the properties was refused: HTTP 403', {
       remedy: 'Allow it.',

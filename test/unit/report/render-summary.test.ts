@@ -33,7 +33,8 @@ describe('renderSummary', () => {
           issuer: text,
         };
         const secrets = [{ vault: text, name: text, version: text, target: text }];
-        const facts = { ...sampleFacts(), runId: text, workflow: text, producerVersion: text, identity, secrets };
+        const texts = { runId: text, workflow: text, producerVersion: text, engineUrl: text, sharedId: text };
+        const facts = { ...sampleFacts(), ...texts, identity, secrets };
         checkSummaryShape(renderSummary(buildReport(outcome, provenance, facts)));
       }),
       { numRuns: 200 },

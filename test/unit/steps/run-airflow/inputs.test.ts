@@ -190,6 +190,8 @@ describe('the conf of RunAirflow@1', () => {
       assert.match(message, /holds a secret of this job/);
       assert.ok(!message.includes(secret));
     }
+    const message = await problems({ ...needed, note: `see ${secret}` }, { secrets: [secret] });
+    assert.ok(/'note' is '\(not shown/.test(message) && !message.includes(secret));
   });
 
   it('is not longer than Airflow is good for', async () => {
