@@ -9,14 +9,24 @@ import type { RecordedAnswer } from './recorded-answers.ts';
 const FOLDER = new URL('../../../../shared/specs/airflow/', import.meta.url);
 export const AIRFLOW_SPECS_PRESENT = existsSync(FOLDER);
 
+interface Parameter {
+  readonly name?: string;
+  readonly in?: string;
+  readonly $ref?: string;
+}
+
 interface Operation {
+  readonly parameters?: readonly Parameter[];
   readonly requestBody?: { readonly content?: Content } | { readonly $ref: string };
   readonly responses: Readonly<Record<string, { readonly content?: Content; readonly $ref?: string }>>;
 }
 type Content = Readonly<Record<string, { readonly schema?: object }>>;
 
 interface Spec {
-  readonly paths: Readonly<Record<string, Readonly<Record<string, Operation>>>>;
+  readonly paths: Readonly<
+    Record<string, Readonly<Record<string, Operation>> & { readonly parameters?: readonly Parameter[] }>
+  >;
+  readonly components: { readonly parameters?: Readonly<Record<string, Parameter>> };
 }
 
 /** What a description of an API says of recorded answers. */
@@ -44,7 +54,9 @@ export class AirflowSpec {
     const fits = (template: string) =>
       new RegExp(`^${template.replace(/\{[^}]+\}/g, '[^/]+')}$`).test(wanted) &&
       method.toLowerCase() in (this.#spec.paths[template] ?? {});
-    const [found] = Object.keys(this.#spec.paths).filter(fits).sort((a, b) => a.split('{').length - b.split('{').length);
+    const [found] = Object.keys(this.#spec.paths)
+      .filter(fits)
+      .sort((a, b) => a.split('{').length - b.split('{').length);
     return found === undefined ? undefined : `${method} ${found}`;
   }
 
@@ -55,6 +67,17 @@ export class AirflowSpec {
     if (operation === undefined) return ['no such operation'];
     const at = `#/paths/${template.replaceAll('~', '~0').replaceAll('/', '~1')}/${method.toLowerCase()}`;
     return [...this.#request(operation, at, answer), ...this.#response(operation, at, answer)];
+  }
+
+  /** Names in a request's query that the description does not have. */
+  unknownQuery(asked: Pick<RecordedAnswer, 'method' | 'path'>): readonly string[] {
+    const [method = '', template = ''] = this.operationOf(asked)?.split(' ') ?? [];
+    const path = this.#spec.paths[template];
+    const parameters = [...(path?.parameters ?? []), ...(path?.[method.toLowerCase()]?.parameters ?? [])];
+    const known = parameters.map(
+      ({ name, $ref }) => name ?? this.#spec.components.parameters?.[$ref?.split('/').at(-1) ?? '']?.name,
+    );
+    return [...new URL(asked.path, 'http://airflow').searchParams.keys()].filter((name) => !known.includes(name));
   }
 
   #request({ requestBody }: Operation, at: string, { request, status }: RecordedAnswer): readonly string[] {
