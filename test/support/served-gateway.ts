@@ -19,7 +19,7 @@ import { freePort } from '../../scripts/start-luigid.ts';
 import { luigiPython } from './luigi-scenario.ts';
 import { signed, type TestKey, testKey } from './test-issuer.ts';
 
-const STARTS_WITHIN_MS = 20_000;
+const STARTS_WITHIN_MS = 60_000;
 
 /** What the roles of a served gateway run: one that ends at once, one that waits for a file, one that fails. */
 const TASKS = `
@@ -69,6 +69,8 @@ export interface ServedGatewayOptions {
   readonly role?: Readonly<Record<string, unknown>>;
   /** Further fields of the policy. */
   readonly policy?: Readonly<Record<string, unknown>>;
+  /** Further variables of its environment. */
+  readonly environment?: Readonly<Record<string, string>>;
   /** What Node runs. @default the program's source */
   readonly program?: string;
   /** A folder for the gateway's own one. @default that for temporary files */
@@ -104,7 +106,7 @@ export class ServedGateway {
     const flags = ['--disable-warning=ExperimentalWarning', program];
     const child = spawn(process.execPath, [...flags, 'gateway', 'serve', '--config', this.configFile], {
       cwd: this.folder,
-      env: { PATH: process.env['PATH'], HOME: this.folder, LANG: 'C.UTF-8' },
+      env: { PATH: process.env['PATH'], HOME: this.folder, LANG: 'C.UTF-8', ...this.options.environment },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     for (const stream of [child.stdout, child.stderr]) stream.on('data', (part) => (this.log += String(part)));
