@@ -25,6 +25,9 @@ interface Task {
   readonly execution: Readonly<Record<string, unknown>>;
 }
 
+/** Of tasks that do not run everywhere. */
+const PLATFORMS: Readonly<Record<string, string>> = { RunLuigi: 'Linux or macOS' };
+
 /** The page of docs/tasks about a task, made of its task.json alone. */
 export function describeTask(folder: string): { readonly path: string; readonly text: string } {
   const task = readJson<Task>(`tasks/${folder}/task.json`);
@@ -44,7 +47,7 @@ export function describeTask(folder: string): { readonly path: string; readonly 
       task.outputVariables.map((output) => [`\`${output.name}\``, output.description]),
     ),
     '## Agent',
-    `Agent ${task.minimumAgentVersion} or newer, on Linux or macOS; the task runs on ${Object.keys(task.execution).join(' or ')}.`,
+    `Agent ${task.minimumAgentVersion} or newer, on ${PLATFORMS[task.name] ?? 'Linux, macOS or Windows'}; the task runs on ${Object.keys(task.execution).join(' or ')}.`,
   ];
   return { path: `docs/tasks/${task.name}.md`, text: `${text.join('\n\n')}\n` };
 }
