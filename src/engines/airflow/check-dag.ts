@@ -36,8 +36,7 @@ export async function checkDag(
   if (found === undefined && request.dagVersion === undefined) throw await notFound(place, signal);
   const dag = await checkDagVersion(place, found, request.dagVersion, signal);
   if (dag === undefined) throw await notFound(place, signal);
-  if (dag.hasImportErrors) throw await importFailed(place, dag, signal);
-  if (dag.isStale) throw stale(place);
+  await checkFile(place, dag, signal);
   await checkConf(place, dag, request.conf);
   if (dag.isPaused && !request.unpause) throw paused(place);
   const warning = await fullness(place, dag, signal);
@@ -86,10 +85,15 @@ function others(errors: readonly ImportError[]): string {
   return ` Airflow cannot import ${files.join(', ')}${more}: see whether the DAG is in there.`;
 }
 
-async function importFailed(place: DagPlace, dag: AirflowDag, signal: AbortSignal): Promise<PlumblineError> {
-  const file = dag.fileLocation?.split('/').at(-1);
-  const [error] = await place.api.importErrors(file, signal);
-  return importError(place, error ?? { file: file ?? '', text: '' }, 'the DAG has been changed, and the file');
+/** A DAG whose file breaks becomes stale too; one whose file is gone may go on being called broken, with no error that could be shown. */
+async function checkFile(place: DagPlace, dag: AirflowDag, signal: AbortSignal): Promise<void> {
+  if (dag.hasImportErrors) {
+    const file = dag.fileLocation?.split('/').at(-1);
+    const [error] = await place.api.importErrors(file, signal);
+    if (error !== undefined || !dag.isStale)
+      throw importError(place, error ?? { file: file ?? '', text: '' }, 'the DAG has been changed, and the file');
+  }
+  if (dag.isStale) throw stale(place);
 }
 
 function importError({ api, dagId }: DagPlace, { file, text }: ImportError, why: string): PlumblineError {

@@ -41,6 +41,9 @@ const HEALTH_MS = 5_000;
 /** Behind so many pages of newer runs those still wanted are asked for by their names. */
 const MOST_PAGES_OF_RUNS = 10;
 
+/** Of a list whose pages overlap. */
+const MOST_READINGS = 3;
+
 /** An Airflow whose version is known, by its REST API. */
 export class RestAirflow implements AirflowApi {
   readonly url: string;
@@ -178,12 +181,27 @@ export class RestAirflow implements AirflowApi {
     return this.#client.read({ what }, answer, (fields) => fields.list('task_instances').length);
   }
 
+  /** Airflow 2 gives its pages in no certain order: what came twice stands in the place of what did not come, and the list is read again. */
   async taskInstances(
+    run: RunName,
+    options: { readonly changedSince?: number | undefined; readonly signal: AbortSignal },
+  ): Promise<readonly AirflowTaskInstance[]> {
+    const found = new Map<string, AirflowTaskInstance>();
+    for (let reading = 1; reading <= MOST_READINGS; reading += 1) {
+      const instances = await this.#instancePages(run, options);
+      const repeated = instances.length - new Set(instances.map(instanceKeyOf)).size;
+      for (const one of instances) found.set(instanceKeyOf(one), one);
+      if (repeated === 0 || found.size >= instances.length) break;
+    }
+    return [...found.values()];
+  }
+
+  #instancePages(
     run: RunName,
     { changedSince, signal }: { readonly changedSince?: number | undefined; readonly signal: AbortSignal },
   ): Promise<readonly AirflowTaskInstance[]> {
     const since = changedSince === undefined ? undefined : new Date(changedSince).toISOString();
-    const instances = await readPages(this.#client, {
+    return readPages(this.#client, {
       request: (offset) => ({
         method: 'GET',
         path: `${runPath(run)}/taskInstances${query({ limit: PAGE, offset, updated_at_gte: since })}`,
@@ -193,8 +211,6 @@ export class RestAirflow implements AirflowApi {
       read: readTaskInstance,
       signal,
     });
-    // A page may repeat what moved while the one before was read.
-    return [...new Map(instances.map((one) => [JSON.stringify([one.taskId, one.mapIndex]), one])).values()];
   }
 
   async log(
@@ -253,4 +269,8 @@ export class RestAirflow implements AirflowApi {
     const chunks = await this.#client.stream({ path, what: `wait for the run ${run.runId}`, idleMs, signal });
     if (chunks !== undefined) yield* readWait(chunks);
   }
+}
+
+function instanceKeyOf({ taskId, mapIndex }: AirflowTaskInstance): string {
+  return JSON.stringify([taskId, mapIndex]);
 }

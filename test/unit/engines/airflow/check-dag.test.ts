@@ -70,6 +70,14 @@ for (const line of RECORDED_LINES) {
       await assert.rejects(check(), failure('ERR_DAG_STALE', /no file has it any more/));
     });
 
+    it('a DAG whose file was broken and then removed is gone, not broken', async () => {
+      server.on(DETAILS, {
+        like: 'dag',
+        body: { has_import_errors: true, is_stale: true, is_active: false, fileloc: '/dags/gone.py' },
+      });
+      await assert.rejects(check(), failure('ERR_DAG_STALE', /no file has it any more/));
+    });
+
     it('a paused DAG is refused', async () => {
       server.on(DETAILS, { like: 'dag', body: { is_paused: true } });
       await assert.rejects(check(), failure('ERR_DAG_PAUSED', /is paused/, /unpause to true/));

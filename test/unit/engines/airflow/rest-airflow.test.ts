@@ -118,6 +118,21 @@ for (const line of RECORDED_LINES) {
       );
     });
 
+    it('reads again what one page repeats and another leaves out', async () => {
+      const path = `GET ${MAPPED_PATH}/taskInstances`;
+      const { task_instances } = server.recorded('instances1').body as { task_instances: object[] };
+      const page = (...instances: readonly (object | undefined)[]) => ({
+        status: 200,
+        body: { task_instances: instances, total_entries: 3 },
+      });
+      const [a, b, c] = task_instances;
+      const api = await server.on(path, page(a, b), page(b), page(a, b), page(c)).open();
+      assert.equal((await api.taskInstances(MAPPED, { signal: SIGNAL })).length, 3);
+      server.on(path, page(a, b, b)).asked.length = 0;
+      assert.equal((await api.taskInstances(MAPPED, { signal: SIGNAL })).length, 2);
+      assert.equal(server.asked.length, 3);
+    });
+
     it('ends with a list whose count says more than there is', async () => {
       const api = await server
         .on(`GET ${MAPPED_PATH}/taskInstances`, 'instances2', {
