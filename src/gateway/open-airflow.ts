@@ -17,8 +17,9 @@ export async function openAirflow(
 ): Promise<AirflowServices | undefined> {
   const { config, options, audit } = ground;
   if (config.airflow.size === 0) return undefined;
-  const issuers = new Map<string, AirflowIssuer>();
-  for (const [name, one] of config.airflow) issuers.set(name, await openOne(ground, one));
+  // At the same time: vaults that are away are waited for once.
+  const opened = await Promise.all([...config.airflow.values()].map((one) => openOne(ground, one)));
+  const issuers = new Map(opened.map((issuer) => [issuer.config.name, issuer]));
   const tokens = airflowTokens({ issuers, policy: () => policyFile.policy, audit, clock: options.clock });
   return { issuers, tokens };
 }
