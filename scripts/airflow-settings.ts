@@ -15,6 +15,7 @@ export function airflowSettings(options: AirflowOptions, port: number): Record<s
     AIRFLOW__CORE__DAGS_FOLDER: dags,
     AIRFLOW__CORE__LOAD_EXAMPLES: 'False',
     AIRFLOW__CORE__EXECUTOR: 'LocalExecutor',
+    AIRFLOW__CORE__DAGBAG_IMPORT_TIMEOUT: '120',
     AIRFLOW__CORE__PARALLELISM: '6',
     AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION: 'False',
     AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME: '0.2',
@@ -42,6 +43,8 @@ function settingsOf3({ folder, auth }: AirflowOptions, port: number): Record<str
     AIRFLOW__API__SECRET_KEY: AIRFLOW_LOCAL_KEY,
     AIRFLOW__API_AUTH__JWT_SECRET: AIRFLOW_LOCAL_KEY,
     AIRFLOW__CORE__EXECUTION_API_SERVER_URL: `${url}/execution/`,
+    // On a busy machine the API does not answer in 5 s, and a task that gets no answer fails.
+    AIRFLOW__WORKERS__EXECUTION_API_TIMEOUT: '60',
     // Else all of this machine share one place for temporary files.
     AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_STORAGE_PATH: join(folder, 'bundles'),
     AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL: '2',
