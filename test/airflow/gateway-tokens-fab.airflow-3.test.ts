@@ -37,7 +37,7 @@ describe('tokens of the gateway at an Airflow 3 with FabAuthManager', function (
     const token = await trust.login();
     const { status, run } = await trust.trigger(token);
     assert.deepEqual([status, run['triggering_user_name']], [200, 'ci']);
-    assert.equal(await trust.ended(token, run['dag_run_id']), 'success');
+    await trust.succeeded(token, run['dag_run_id']);
   });
 
   it('are a user of Airflow’s own database by its id, with the roles that it has there', async () => {
@@ -46,7 +46,7 @@ describe('tokens of the gateway at an Airflow 3 with FabAuthManager', function (
     assert.deepEqual([answer.status, body.user, 'role' in body], [200, ADMIN, false]);
     const { status, run } = await trust.trigger(body.access_token);
     assert.deepEqual([status, run['triggering_user_name']], [200, 'ci']);
-    assert.equal(await trust.ended(body.access_token, run['dag_run_id']), 'success');
+    await trust.succeeded(body.access_token, run['dag_run_id']);
     const reader = await trust.token('read');
     assert.equal(await trust.status(reader), 200);
     assert.equal((await trust.trigger(reader)).status, 403);

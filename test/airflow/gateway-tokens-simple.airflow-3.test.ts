@@ -62,7 +62,7 @@ describe('tokens of the gateway at an Airflow 3 with SimpleAuthManager', functio
     const token = await trust.login();
     const { status, run } = await trust.trigger(token);
     assert.deepEqual([status, run['triggering_user_name']], [200, 'ci']);
-    assert.equal(await trust.ended(token, run['dag_run_id']), 'success');
+    await trust.succeeded(token, run['dag_run_id']);
     assert.equal((await trust.trigger(await trust.login(AIRFLOW_USERS.viewer))).status, 403);
   });
 
@@ -77,7 +77,7 @@ describe('tokens of the gateway at an Airflow 3 with SimpleAuthManager', functio
     assert.ok(rest.expires_in > 590 && rest.expires_in <= 600, String(rest.expires_in));
     const { status, run } = await trust.trigger(token);
     assert.deepEqual([status, run['triggering_user_name']], [200, 'ci-load']);
-    assert.equal(await trust.ended(token, run['dag_run_id']), 'success');
+    await trust.succeeded(token, run['dag_run_id']);
     const { jti = '', exp = 0, iat, ...claims } = decodeJwt(token);
     const issuer = 'http://127.0.0.1/airflow/warehouse';
     assert.deepEqual({ ...claims, nbf: 0 }, { iss: issuer, aud: AUDIENCE, sub: 'ci-load', role: 'user', nbf: 0 });

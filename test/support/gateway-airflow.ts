@@ -156,16 +156,21 @@ export class AirflowTrust {
     return { status: answer.status, run: (await answer.json()) as Record<string, unknown> };
   }
 
-  /** The state in which the run ends. */
-  async ended(token: string, runId: unknown): Promise<string> {
-    const end = Date.now() + 60_000;
+  /** Waits for the end of the run, which is a success: its tasks report at the execution API. */
+  async succeeded(token: string, runId: unknown): Promise<void> {
+    const end = Date.now() + 90_000;
     for (;;) {
       const answer = await this.ask(token, `/dags/three/dagRuns/${String(runId)}`);
       const { state = '' } = (await answer.json()) as { state?: string };
-      if (state === 'success' || state === 'failed') return state;
-      assert.ok(Date.now() < end, `the run ${String(runId)} is ${state}`);
+      if (state === 'success') return;
+      assert.ok(state !== 'failed' && Date.now() < end, `the run is ${state}\n${this.#tasksLog()}`);
       await new Promise((done) => setTimeout(done, 200));
     }
+  }
+
+  /** What the scheduler and its workers wrote last. */
+  #tasksLog(): string {
+    return readFileSync(join(this.airflow.folder, 'logs/scheduler.log'), 'utf8').slice(-6_000);
   }
 
   async #endTls(): Promise<void> {
