@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { type AirflowCase, describeAirflowCases, green, refused } from '../support/airflow/airflow-cases.ts';
+import { type AirflowCase, describeAirflowCases, greenAtLast, refused } from '../support/airflow/airflow-cases.ts';
 import type { RunningStep } from '../support/airflow/airflow-steps.ts';
 
 /** Kills the step when it follows its run; the agent starts it again. */
@@ -24,7 +24,7 @@ const CASES: readonly AirflowCase[] = [
     ...RETRIED,
     during: killOnce,
     check: async (step, airflow) => {
-      await green(step, airflow);
+      await greenAtLast(step, airflow);
       assert.match(step.log, /is adopted/);
       assert.equal(triggers(step).length, 1);
     },
@@ -45,7 +45,7 @@ const CASES: readonly AirflowCase[] = [
     inputs: { onExistingRun: 'clearFailed' },
     ...RETRIED,
     check: async (step, airflow) => {
-      await green(step, airflow);
+      await greenAtLast(step, airflow);
       assert.equal(triggers(step).length, 1);
       const firsts = airflow.marks(step.output('dagRunId') ?? '').filter((mark) => mark.startsWith('first-'));
       assert.equal(firsts.length, 1, 'what had succeeded was not run again');
@@ -71,7 +71,7 @@ const CASES: readonly AirflowCase[] = [
     ...RETRIED,
     during: killOnce,
     check: async (step, airflow) => {
-      await green(step, airflow);
+      await greenAtLast(step, airflow);
       assert.equal(triggers(step).length, 2);
     },
   },

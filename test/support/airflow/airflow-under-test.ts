@@ -45,7 +45,8 @@ export class AirflowUnderTest {
     const dags = join(folder, 'dags');
     cpSync(FIXTURES, dags, { recursive: true, filter: (path) => !path.includes('__pycache__') });
     const line = more.line ?? LINE;
-    const repository = line === '3' && more.dags === undefined ? DagRepository.create(join(folder, 'repository')) : undefined;
+    const repository =
+      line === '3' && more.dags === undefined ? DagRepository.create(join(folder, 'repository')) : undefined;
     const server = await startAirflow({
       line,
       python: pythonOf(ROOT, `airflow-${line}`),
