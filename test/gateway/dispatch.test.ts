@@ -67,7 +67,7 @@ describe('a served gateway that queues pipelines', () => {
       { key: 'dag/manual__2026-11-21T18:55:21+00:00' },
     );
     assert.equal(made.status, 201, await made.clone().text());
-    const run = await made.json();
+    const run = await told(made);
     assert.equal(made.headers.get('location'), `${PATH}/${run.id}`);
     assert.deepEqual([run.state, run.tags, run.sharedId, run.ref], ['queued', 'set', run.id, 'refs/heads/main']);
     assert.deepEqual(run.templateParameters, ['table']);
@@ -77,37 +77,37 @@ describe('a served gateway that queues pipelines', () => {
     assert.deepEqual(azure.tokensFor, ['499b84ac-1321-427f-aa17-267ca6975798']);
 
     const going = await get(run.id, '/outcome');
-    assert.deepEqual([going.status, (await going.json()).code], [404, 'pipeline-run-not-ended']);
+    assert.deepEqual([going.status, (await told(going)).code], [404, 'pipeline-run-not-ended']);
     const events = eventsOf(await get(run.id, '/events'));
     azure.end(run.run.id, 'succeeded');
-    const told = await events;
+    const updates = await events;
     assert.deepEqual(
-      told.map(({ event }) => event),
-      [...Array(told.length - 1).fill('update'), 'end'],
+      updates.map(({ event }) => event),
+      [...Array(updates.length - 1).fill('update'), 'end'],
     );
-    assert.equal(told.at(-2)?.data.outcome.state, 'succeeded');
+    assert.equal(updates.at(-2)?.data.outcome.state, 'succeeded');
     const outcome = await get(run.id, '/outcome');
-    assert.deepEqual([outcome.status, (await outcome.json()).state], [200, 'succeeded']);
+    assert.deepEqual([outcome.status, (await told(outcome)).state], [200, 'succeeded']);
   });
 
   it('is asked as its specification says', () => assert.deepEqual(azure.findings, []));
 
   it('gives a caller another answer than a foreign one, and than nobody', async () => {
-    const { id } = await (await post({ ...BODY, key: 'mine' })).json();
+    const { id } = await told(await post({ ...BODY, key: 'mine' }));
     for (const rest of ['', '/outcome', '/events']) {
       const foreign = await get(id, rest, gateway.token('mallory'));
-      assert.deepEqual([foreign.status, (await foreign.json()).code], [404, 'pipeline-run-not-found'], rest);
+      assert.deepEqual([foreign.status, (await told(foreign)).code], [404, 'pipeline-run-not-found'], rest);
       assert.equal((await gateway.request(`${PATH}/${id}${rest}`, undefined)).status, 401);
     }
     const other = await post({ ...BODY, key: 'mine' }, { token: gateway.token('bob') });
-    assert.notEqual((await other.json()).id, id);
+    assert.notEqual((await told(other)).id, id);
   });
 
   it('refuses by name what would change what runs, and everything that it does not know', async () => {
     const before = azure.asked.length;
     for (const name of ['variables', 'yamlOverride', 'stagesToSkip', 'resources', 'previewRun', 'branch']) {
       const answer = await post({ ...BODY, key: 'k', [name]: {} });
-      const problem = await answer.json();
+      const problem = await told(answer);
       assert.deepEqual([answer.status, problem.code], [400, 'request-invalid'], name);
       assert.match(problem.detail, new RegExp(`body\\.${name} `));
     }
@@ -149,7 +149,7 @@ describe('a served gateway that queues pipelines', () => {
     ];
     for (const more of wanted) {
       const answer = await post({ ...BODY, key: 'denied', ...more });
-      assert.deepEqual([answer.status, (await answer.json()).code], [403, 'pipeline-denied'], JSON.stringify(more));
+      assert.deepEqual([answer.status, (await told(answer)).code], [403, 'pipeline-denied'], JSON.stringify(more));
     }
     const stranger = await post({ ...BODY, key: 'k' }, { token: gateway.token('alice', 'app', { team: 'other' }) });
     assert.equal(stranger.status, 403);
@@ -161,11 +161,11 @@ describe('a served gateway that queues pipelines', () => {
     const before = azure.builds.length;
     const token = gateway.token();
     const answers = await Promise.all(Array.from({ length: 50 }, () => post({ ...BODY, key: 'fifty' }, { token })));
-    const runs = await Promise.all(answers.map((answer) => answer.json()));
+    const runs = await Promise.all(answers.map(told));
     assert.equal(new Set(runs.map(({ id }) => id)).size, 1);
     assert.deepEqual(answers.map(({ status }) => status).toSorted(), [...Array(49).fill(200), 201]);
     const other = await post({ ...BODY, key: 'fifty', templateParameters: { table: 'returns' } });
-    assert.deepEqual([other.status, (await other.json()).code], [409, 'pipeline-key-reused']);
+    assert.deepEqual([other.status, (await told(other)).code], [409, 'pipeline-key-reused']);
     assert.equal(azure.builds.length, before + 1);
   });
 
@@ -175,10 +175,10 @@ describe('a served gateway that queues pipelines', () => {
     await eventually(() => azure.builds.length > before, 'the run');
     azure.end(azure.builds.at(-1)?.id ?? 0, 'partiallySucceeded');
     const answer = await waiting;
-    const run = await answer.json();
+    const run = await told(answer);
     assert.deepEqual([answer.status, run.state], [201, 'partiallySucceeded']);
     const outcome = await get(run.id, '/outcome');
-    const { code, reason } = await outcome.json();
+    const { code, reason } = await told(outcome);
     assert.deepEqual([outcome.status, code, reason], [409, 'pipeline-run-not-succeeded', 'partiallySucceeded']);
     assert.equal((await get(run.id, '/outcome?accept=partiallySucceeded')).status, 200);
   });
@@ -186,7 +186,7 @@ describe('a served gateway that queues pipelines', () => {
   it('says what Azure DevOps says of a refusal, and how to mend it', async () => {
     azure.script = () => ({ status: 403, body: { message: 'Access denied. ##vso[task.complete] needs Queue builds' } });
     const answer = await post({ ...BODY, key: 'refused' });
-    const { code, reason, detail } = await answer.json();
+    const { code, reason, detail } = await told(answer);
     assert.deepEqual([answer.status, code, reason], [422, 'pipeline-refused', 'permission']);
     assert.match(detail, /Access denied.*"Queue builds" on pipeline 42/);
     assert.doesNotMatch(detail, /##vso/);
@@ -198,20 +198,20 @@ describe('a served gateway that queues pipelines', () => {
     const metrics = await (await fetch(gateway.metricsUrl)).text();
     assert.match(metrics, /plumbline_pipeline_requests_total\{result="queued"\} \d/);
     assert.match(metrics, /plumbline_pipeline_runs\{state="queued"\} \d/);
-    const { checks } = await (await fetch(`${gateway.url}/readyz`)).json();
+    const { checks } = await told(await fetch(`${gateway.url}/readyz`));
     assert.ok(checks.some(({ name }: { name: string }) => name === 'azureDevOps'));
-    const { paths } = await (await fetch(`${gateway.url}/v1/openapi.json`)).json();
+    const { paths } = await told(await fetch(`${gateway.url}/v1/openapi.json`));
     assert.ok(paths[`${PATH}/{id}/outcome`]);
   });
 
   it('forgets nothing over a kill, and follows to the end what went on', async () => {
-    const run = await (await post({ ...BODY, key: 'killed' })).json();
+    const run = await told(await post({ ...BODY, key: 'killed' }));
     await gateway.stop('SIGKILL');
     azure.end(run.run.id, 'canceled');
     await gateway.start();
-    await eventually(async () => (await (await get(run.id)).json()).state === 'cancelled', 'the end');
+    await eventually(async () => (await told(await get(run.id))).state === 'cancelled', 'the end');
     const again = await post({ ...BODY, key: 'killed' });
-    assert.deepEqual([again.status, (await again.json()).id], [200, run.id]);
+    assert.deepEqual([again.status, (await told(again)).id], [200, run.id]);
     await eventually(
       () => gateway.audit().some(({ type, subject }) => subject === run.id && type.endsWith('dispatch.end')),
       'the record of the end',
@@ -229,6 +229,11 @@ describe('a served gateway that queues pipelines', () => {
     assert.deepEqual(azure.findings, []);
   });
 });
+
+// biome-ignore lint/suspicious/noExplicitAny: whatever was answered
+function told(answer: Response): Promise<any> {
+  return answer.json();
+}
 
 function filesBelow(folder: string): readonly string[] {
   return readdirSync(folder, { recursive: true, encoding: 'utf8' })

@@ -38,7 +38,10 @@ export type Meddling =
       readonly worked?: boolean;
     }
   | 'reset'
-  | 'reset-after-work';
+  | 'reset-after-work'
+  /** Nothing more comes. */
+  | 'hang'
+  | 'hang-after-work';
 
 const HOSTS = ['dev.azure.com', 'fabrikam.visualstudio.com'];
 const SPECS = SPECS_PRESENT ? new AzureDevOpsSpecs() : undefined;
@@ -126,12 +129,12 @@ export class ScriptedAzureDevOps {
     const asked = { method: request.method ?? '', host, url, authorization: request.headers.authorization, body };
     this.asked.push(asked);
     const meddling = await this.script(asked);
-    if (meddling === 'reset') return void response.destroy();
-    const own = typeof meddling === 'object' && meddling.worked !== true ? undefined : this.#work(asked);
-    if (meddling === 'reset-after-work') return void response.destroy();
+    const works = typeof meddling === 'object' ? meddling.worked === true : !/^(?:reset|hang)$/.test(meddling ?? '');
+    const own = works ? this.#work(asked) : undefined;
     if (own !== undefined) this.#check(request, asked, own);
-    const { status, body: said, headers } = meddling ?? { ...own, headers: {} };
-    answer(response, status ?? 500, said, headers);
+    if (typeof meddling === 'object') answer(response, meddling.status, meddling.body, meddling.headers);
+    else if (meddling?.startsWith('reset')) response.destroy();
+    else if (own !== undefined && meddling === undefined) answer(response, own.status, own.body);
   }
 
   #check({ headers }: IncomingMessage, { method, host, url, body }: AskedOfAzure, reply: Answer): void {
