@@ -1,5 +1,5 @@
 import { type Clock, systemClock } from '#core/clock.ts';
-import { asPlumblineError } from '#core/errors.ts';
+import { asPlumblineError, PlumblineError } from '#core/errors.ts';
 import type { CancelReason } from '../engine.ts';
 import type { AirflowApi, AirflowRun, AirflowTaskInstance, RunName } from './airflow-api.ts';
 import type { DagPlace } from './dag-place.ts';
@@ -46,9 +46,9 @@ export async function cancelDagRun(
 ): Promise<'stopped' | 'requested'> {
   const { api, dagId, clock = systemClock } = place;
   const name = { dagId, runId };
-  const run = await api.run(dagId, runId, signal);
+  const run = await inTime(place, runId, signal, api.run(dagId, runId, signal));
   if (run === undefined || (isTerminal(run.state) && stopNoted(run.note) === undefined)) return 'stopped';
-  const { set, before } = await asked(api, run, reason, signal);
+  const { set, before } = await inTime(place, runId, signal, asked(api, run, reason, signal));
   const ending = new Ending({ api, name, clock, until: clock.now() + patienceMs, signal, before });
   try {
     return await ending.confirmed(set);
@@ -56,6 +56,25 @@ export async function cancelDagRun(
     // It was asked to stop; what cannot be seen of its end does not undo that.
     place.log?.debug(`How the run ${runId} ends is not known: ${asPlumblineError(thrown).message}`);
     return 'requested';
+  }
+}
+
+/** The time that a stop has is ours, not the caller's: when it is over before the run was asked, that is an error like any other. */
+async function inTime<Answer>(
+  { api, dagId }: DagPlace,
+  runId: string,
+  signal: AbortSignal,
+  work: Promise<Answer>,
+): Promise<Answer> {
+  try {
+    return await work;
+  } catch (thrown) {
+    if (!signal.aborted || (thrown as Error)?.name !== 'TimeoutError') throw thrown;
+    throw new PlumblineError(
+      'ERR_AIRFLOW_UNAVAILABLE',
+      `Airflow at ${api.url} did not stop the run ${runId} of the DAG ${dagId}: no answer in time`,
+      { remedy: 'Set the run to failed in Airflow if it still goes on.', cause: thrown },
+    );
   }
 }
 

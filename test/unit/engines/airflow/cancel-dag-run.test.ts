@@ -103,6 +103,15 @@ for (const line of RECORDED_LINES) {
       assert.deepEqual(patches(), []);
     });
 
+    it('says so when no answer came in time', async () => {
+      server.on(`GET ${RUN}`, () => {});
+      const place = { api: await server.open(), dagId: DAG, clock: server.clock };
+      await assert.rejects(
+        cancelDagRun(place, RECORDED_RUN, 'cancelled', { signal: AbortSignal.timeout(200) }),
+        failure('ERR_AIRFLOW_UNAVAILABLE', /did not stop the run .*: no answer in time/, /Set the run to failed/),
+      );
+    });
+
     it('says so when it could not even be asked', async () => {
       server.on(`PATCH ${RUN}`, { status: 403, body: { detail: 'Forbidden' } });
       server.on(`PATCH ${RUN}/setNote`, { status: 403, body: { detail: 'Forbidden' } });
