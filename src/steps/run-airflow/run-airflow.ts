@@ -76,7 +76,7 @@ function tellRun({ ref, how }: StartedRun, { address }: RemoteRun, { sharedId }:
     host.setOutput(name, value);
   }
   if (how === 'adopted') host.log.info(`The run ${ref.id} is there already and is adopted; nothing is started.`);
-  if (how === 'resumed') host.log.info(`The run ${ref.id} had failed; its failed tasks are cleared and it goes on.`);
+  if (how === 'resumed') host.log.info(`The run ${ref.id} had ended without success; its failed tasks are cleared and it goes on.`);
   host.log.info(`DAG run ${ref.id}: ${address}`);
 }
 
