@@ -1,14 +1,19 @@
 // npm run -s local -- FILE: runs a pipeline file on this machine; see --help.
 import { existsSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { parse } from 'yaml';
 import { PlumblineError } from '#core/errors.ts';
+import type { AzureDeclaration } from '#local-azure/declaration.ts';
 import { type LocalAzure, startLocalAzure } from '#local-azure/local-azure.ts';
 import { type LocalArguments, parseLocalArguments, USAGE, UsageError } from '#local-pipeline/local-arguments.ts';
+import { installedNodeBinaries } from '#local-pipeline/node-handlers.ts';
 import type { PipelineReport } from '#local-pipeline/pipeline-report.ts';
 import { PipelineFileError } from '#local-pipeline/position.ts';
+import { packageExtension } from './package-extension.ts';
+import { ROOT } from './repository.ts';
 import { runHere } from './run-here.ts';
+import { queuedPipelineRunner } from './run-queued-pipeline.ts';
 
 const NOTHING_RAN = 64;
 const AZURE_OF_NOBODY = {
@@ -38,9 +43,11 @@ async function main(argv: readonly string[]): Promise<number> {
 }
 
 async function run(args: LocalArguments): Promise<number> {
-  const azure = await openAzure(args.azure);
+  const out = args.out === undefined ? mkdtempSync(join(tmpdir(), 'plumbline-local-')) : resolve(args.out);
+  const azure = await openAzure(args, out);
   try {
-    const report = await runWith(args, azure);
+    const report = await runWith(args, azure, out);
+    await azure.settled();
     if (args.json !== undefined) writeFileSync(args.json, `${JSON.stringify(report, null, 2)}\n`);
     console.log(`${report.result}; log: ${report.log}`);
     return EXIT[report.result];
@@ -50,16 +57,26 @@ async function run(args: LocalArguments): Promise<number> {
 }
 
 /** Without a declaration an Azure of nobody: the step can publish, and nothing can leave this machine. */
-async function openAzure(file: string | undefined): Promise<LocalAzure> {
+async function openAzure({ azure: file, node }: LocalArguments, out: string): Promise<LocalAzure> {
   if (file === undefined) return startLocalAzure(AZURE_OF_NOBODY);
   if (!existsSync(file)) throw new UsageError(`The file ${file} does not exist.`);
-  return startLocalAzure(parse(readFileSync(file, 'utf8')));
+  const declaration: AzureDeclaration = parse(readFileSync(file, 'utf8'));
+  if (!Array.isArray(declaration?.pipelines)) return startLocalAzure(declaration);
+  // What a step queues by REST runs beside it, quietly.
+  const runQueued = queuedPipelineRunner({
+    vsix: await packageExtension(),
+    nodes: installedNodeBinaries(join(ROOT, 'node_modules')),
+    node,
+    out: join(out, 'queued'),
+    ended: (buildId, { result, log }) => console.log(`Queued run ${buildId}: ${result}; log: ${log}`),
+  });
+  return startLocalAzure(declaration, { runQueued, directory: dirname(resolve(file)) });
 }
 
-function runWith(args: LocalArguments, services: LocalAzure): Promise<PipelineReport> {
+function runWith(args: LocalArguments, services: LocalAzure, out: string): Promise<PipelineReport> {
   return runHere({
     file: args.file,
-    out: args.out === undefined ? mkdtempSync(join(tmpdir(), 'plumbline-local-')) : resolve(args.out),
+    out,
     node: args.node,
     services,
     variables: args.variables,

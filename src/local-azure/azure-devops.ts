@@ -5,18 +5,25 @@ import {
   attachmentsResource,
   buildsResource,
   propertiesResource,
+  readBuild,
   tagsResource,
   timelineResource,
 } from './build-api.ts';
-import type { ApiResource } from './devops-api.ts';
+import { listedBuilds } from './build-list.ts';
+import type { ApiCall, ApiResource, RunCall } from './devops-api.ts';
 import { DevOpsError } from './devops-error.ts';
 import { bearer, type Incoming, type Reply, type Service } from './exchange.ts';
 import { pullRequestStatusesResource } from './git-api.ts';
 import type { IdTokens } from './id-tokens.ts';
-import type { JobTokens, TokenHolder } from './job-tokens.ts';
-import { connectionDataResource, resourceAreasResource } from './location-api.ts';
+import type { JobTokens } from './job-tokens.ts';
+import { connectionDataResource, memberDataResource, resourceAreasResource } from './location-api.ts';
+import { type MemberCall, type MemberResource, runOf } from './member-call.ts';
+import { memberOf } from './member-token.ts';
 import { oidcTokenResource } from './oidc-token-api.ts';
-import type { PipelineRun } from './pipeline-run.ts';
+import { permissionMissing } from './pipeline-error.ts';
+import type { PipelineQueue } from './pipeline-queue.ts';
+import type { PipelineRuns } from './pipeline-runs.ts';
+import { pipelineRunsResource } from './pipelines-api.ts';
 import {
   planAttachmentsResource,
   planRecordsResource,
@@ -24,10 +31,13 @@ import {
   recordAttachmentsResource,
 } from './plan-api.ts';
 import { areaLocations, type LocationName, matchLocation } from './resource-locations.ts';
+import type { RunTokenHolder } from './run-session.ts';
 import { signInReply } from './sign-in.ts';
-import type { World } from './world.ts';
+import type { SigningKey } from './signing-key.ts';
+import type { Identity, World } from './world.ts';
 
-const RESOURCES: Readonly<Record<LocationName, ApiResource>> = {
+/** What the token of a job opens, for its own run. */
+const JOB_RESOURCES: Readonly<Partial<Record<LocationName, ApiResource>>> = {
   resourceAreas: resourceAreasResource,
   connectionData: connectionDataResource,
   builds: buildsResource,
@@ -43,17 +53,39 @@ const RESOURCES: Readonly<Record<LocationName, ApiResource>> = {
   planRecords: planRecordsResource,
   pullRequestStatuses: pullRequestStatusesResource,
 };
+/** What the token of an identity opens, for whatever it has permissions. */
+const MEMBER_RESOURCES: Readonly<Partial<Record<LocationName, MemberResource>>> = {
+  resourceAreas: resourceAreasResource,
+  connectionData: memberDataResource,
+  pipelineRuns: pipelineRunsResource,
+  builds: {
+    GET: (call) => (call.values['buildId'] === undefined ? listedBuilds(call) : readBuild(asRun(call))),
+  },
+  tags: {
+    GET: (call) => tagsResource.GET(asRun(call)),
+    POST: tagging('POST'),
+    PUT: tagging('PUT'),
+    DELETE: tagging('DELETE'),
+    PATCH: tagging('PATCH'),
+  },
+};
 const NEWEST_VERSION = 7.2;
 
 export interface AzureDevOpsOptions {
   readonly world: World;
-  readonly tokens: JobTokens;
+  readonly tokens: JobTokens<RunTokenHolder>;
   readonly idTokens: IdTokens;
+  /** Of Entra, whose access tokens are taken too. */
+  readonly entraKey: SigningKey;
   readonly clock: Clock;
-  readonly run: () => PipelineRun | undefined;
+  readonly runs: PipelineRuns;
+  readonly queue: Pick<PipelineQueue, 'queue' | 'file'>;
 }
 
-/** The organization's REST API, at both of its addresses. Only a live job's access token opens it. */
+/** Who asks: a job for its own run, or an identity that is a user of the organization. */
+type Asker = { readonly holder: RunTokenHolder } | { readonly member: Identity };
+
+/** The organization's REST API, at both of its addresses. Access tokens of live jobs and of Entra open it. */
 export class AzureDevOps implements Service {
   readonly #options: AzureDevOpsOptions;
 
@@ -83,21 +115,26 @@ export class AzureDevOps implements Service {
   }
 
   async #answer(request: Incoming): Promise<Reply> {
-    const holder = this.#options.tokens.find(bearer(request.headers));
-    if (holder === undefined) return signInReply(request);
+    const asker = await this.#asker(request);
+    if (asker === undefined) return signInReply(request);
     const path = this.#belowCollection(request);
     if (request.method === 'OPTIONS') return { status: 200, headers: commonHeaders(), body: locationsOf(path) };
-    const body = await this.#call(request, path, holder);
-    if (body instanceof Uint8Array)
-      return { status: 200, headers: { ...commonHeaders(), 'content-type': 'application/octet-stream' }, body };
-    return {
-      status: 200,
-      headers: {
-        ...commonHeaders(),
-        'content-type': `application/json; charset=utf-8; api-version=${apiVersion(request) ?? '7.1'}`,
-      },
-      body,
-    };
+    const answer = await this.#call(request, path, asker);
+    if (answer instanceof Uint8Array)
+      return { status: 200, headers: { ...commonHeaders(), 'content-type': 'application/octet-stream' }, body: answer };
+    const type = `application/json; charset=utf-8; api-version=${apiVersion(request) ?? '7.1'}`;
+    const { headers = {}, body } = isListed(answer) ? answer : { body: answer };
+    return { status: 200, headers: { ...commonHeaders(), 'content-type': type, ...headers }, body };
+  }
+
+  async #asker({ headers }: Incoming): Promise<Asker | undefined> {
+    const { tokens, world, entraKey, clock } = this.#options;
+    const token = bearer(headers);
+    if (token === undefined) return undefined;
+    const holder = tokens.find(token);
+    if (holder !== undefined) return { holder };
+    const member = await memberOf(token, world.organization, entraKey, clock.now());
+    return member && { member };
   }
 
   #belowCollection({ host, url }: Incoming): string {
@@ -112,23 +149,57 @@ export class AzureDevOps implements Service {
     );
   }
 
-  async #call(request: Incoming, path: string, holder: TokenHolder): Promise<unknown> {
+  async #call(request: Incoming, path: string, asker: Asker): Promise<unknown> {
     checkVersion(request);
-    const run = this.#options.run();
     const match = matchLocation(path);
-    if (match === undefined || run === undefined) throw notFound(path);
-    const handler = RESOURCES[match.location][request.method];
-    if (handler === undefined) {
-      throw new DevOpsError(
-        405,
-        'HttpRequestException',
-        `The requested resource does not support http method '${request.method}'.`,
-        'System.Net.Http',
-      );
+    if (match === undefined) throw notFound(path);
+    const { world, idTokens, clock, runs, queue } = this.#options;
+    const { location, values } = match;
+    if ('holder' in asker) {
+      const { holder } = asker;
+      const handler = handlerOf(JOB_RESOURCES[location], request);
+      return handler({ request, values, holder, run: holder.run, world, idTokens, clock });
     }
-    const { world, idTokens, clock } = this.#options;
-    return handler({ request, values: match.values, holder, run, world, idTokens, clock });
+    const { member } = asker;
+    return handlerOf(MEMBER_RESOURCES[location], request)({ request, values, member, runs, queue, world, clock });
   }
+}
+
+function handlerOf<Call extends ApiCall | MemberCall>(
+  resource: Readonly<Record<string, (call: Call) => unknown>> | undefined,
+  { method }: Incoming,
+): (call: Call) => unknown {
+  if (resource === undefined)
+    throw new DevOpsError(
+      403,
+      'AccessDeniedException',
+      'VS403363: Access denied. The caller is not allowed to use this resource.',
+      'Microsoft.TeamFoundation.Framework.Server',
+    );
+  const handler = Object.hasOwn(resource, method) ? resource[method] : undefined;
+  if (handler !== undefined) return handler;
+  throw new DevOpsError(
+    405,
+    'HttpRequestException',
+    `The requested resource does not support http method '${method}'.`,
+    'System.Net.Http',
+  );
+}
+
+/** A build of the path, for what is the same whoever asks. */
+function asRun(call: MemberCall): RunCall {
+  const { request, values, world } = call;
+  return { request, values, world, run: runOf(call) };
+}
+
+function tagging(method: 'POST' | 'PUT' | 'DELETE' | 'PATCH'): (call: MemberCall) => unknown {
+  return (call) => {
+    const run = asRun(call);
+    const definition = run.run.request?.definition;
+    if (definition !== undefined && !definition.tagBuilds.includes(call.member))
+      throw permissionMissing('Update build information', call.member, definition);
+    return tagsResource[method](run);
+  };
 }
 
 function notFound(path: string): DevOpsError {
@@ -138,6 +209,11 @@ function notFound(path: string): DevOpsError {
     `The controller for path '${path}' was not found or does not implement IController.`,
     'System.Web',
   );
+}
+
+/** A list that comes with headers of its own. */
+function isListed(answer: unknown): answer is Reply {
+  return typeof answer === 'object' && answer !== null && 'headers' in answer && 'status' in answer;
 }
 
 function locationsOf(path: string): unknown {

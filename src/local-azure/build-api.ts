@@ -1,6 +1,11 @@
 import { buildTimeline } from './build-timeline.ts';
-import { type ApiCall, type ApiResource, jsonBody, list } from './devops-api.ts';
+import { type ApiCall, type ApiResource, jsonBody, list, type RunCall } from './devops-api.ts';
 import { DevOpsError, invalidArgument } from './devops-error.ts';
+import type { PipelineRun } from './pipeline-run.ts';
+import type { Identity, Project } from './world.ts';
+
+/** Of one run, whoever asks. */
+type RunResource = Readonly<Record<'GET' | 'POST' | 'PUT' | 'DELETE' | 'PATCH', (call: RunCall) => unknown>>;
 
 const NAMESPACE = 'Microsoft.TeamFoundation.Build.WebApi';
 const JSON_TYPE = 'application/json';
@@ -9,13 +14,16 @@ const JSON_PATCH = 'application/json-patch+json';
 export const buildsResource: ApiResource = {
   GET: (call) => {
     checkProject(call);
-    if (call.values['buildId'] === undefined) return list([describedBuild(call)]);
-    checkBuild(call);
-    return describedBuild(call);
+    return call.values['buildId'] === undefined ? list([describedBuild(call)]) : readBuild(call);
   },
 };
 
-export const tagsResource: ApiResource = {
+export function readBuild(call: RunCall): object {
+  checkBuild(call);
+  return describedBuild(call);
+}
+
+export const tagsResource: RunResource = {
   GET: (call) => tagsAfter(call, [], []),
   POST: (call) => tagsAfter(call, texts(jsonBody(call, JSON_TYPE)), []),
   PUT: (call) => tagsAfter(call, [call.values['tag'] ?? ''], []),
@@ -85,9 +93,9 @@ export const attachmentResource: ApiResource = {
   },
 };
 
-export function checkProject({ values, world }: ApiCall): void {
+export function checkProject({ values, run }: Pick<ApiCall, 'values' | 'run'>): void {
   const project = values['project']?.toLowerCase();
-  if (project === world.project.id || project === world.project.name.toLowerCase()) return;
+  if (project === run.project.id || project === run.project.name.toLowerCase()) return;
   throw new DevOpsError(
     404,
     'ProjectDoesNotExistWithNameException',
@@ -96,7 +104,7 @@ export function checkProject({ values, world }: ApiCall): void {
   );
 }
 
-function checkBuild(call: ApiCall): void {
+function checkBuild(call: Pick<ApiCall, 'values' | 'run'>): void {
   checkProject(call);
   if (call.values['buildId'] === String(call.run.facts.buildId)) return;
   throw new DevOpsError(
@@ -112,7 +120,7 @@ function texts(value: unknown): string[] {
   throw invalidArgument('The tags must be an array of texts.');
 }
 
-function tagsAfter(call: ApiCall, add: readonly string[], remove: readonly string[]): unknown {
+function tagsAfter(call: RunCall, add: readonly string[], remove: readonly string[]): unknown {
   checkBuild(call);
   if ([...add, ...remove].some((tag) => tag.trim() === '')) throw invalidArgument('A build tag must not be empty.');
   for (const tag of add) call.run.tags.add(tag.trim());
@@ -142,23 +150,16 @@ function describedProperties({ run }: ApiCall): object {
 function attachmentUrl({ world, run }: ApiCall, recordId: string, type: string, name: string): string {
   const { buildId, timelineId } = run.facts;
   const path = `${timelineId}/${recordId}/attachments/${encodeURIComponent(type)}/${encodeURIComponent(name)}`;
-  return `${world.organization.url}${world.project.id}/_apis/build/builds/${buildId}/${path}`;
+  return `${world.organization.url}${run.project.id}/_apis/build/builds/${buildId}/${path}`;
 }
 
-function describedBuild({ run, world }: ApiCall): object {
-  const { facts } = run;
-  const { organization, project } = world;
+/** A build as the service tells it. */
+export function describedBuild({ run, world: { organization } }: Pick<ApiCall, 'run' | 'world'>): object {
+  const { facts, project, request } = run;
   const base = `${organization.url}${project.id}`;
-  const reference = {
-    id: project.id,
-    name: project.name,
-    url: `${organization.url}_apis/projects/${project.id}`,
-    state: 'wellFormed',
-    revision: 1,
-    visibility: 'private',
-  };
   const plan = { planId: facts.planId };
-  const at = new Date(run.startedAt).toISOString();
+  const reference = projectReference(project, organization.url);
+  const requester = request === undefined ? {} : { requestedBy: user(request.by), requestedFor: user(request.by) };
   return {
     _links: {
       self: { href: `${base}/_apis/build/Builds/${facts.buildId}` },
@@ -169,11 +170,12 @@ function describedBuild({ run, world }: ApiCall): object {
     validationResults: [],
     plans: [plan],
     triggerInfo: {},
+    ...(request !== undefined && { templateParameters: request.templateParameters }),
     id: facts.buildId,
     buildNumber: facts.buildNumber,
-    status: 'inProgress',
-    queueTime: at,
-    startTime: at,
+    status: run.status,
+    ...(run.result !== undefined && { result: run.result }),
+    ...times(run),
     url: `${base}/_apis/build/Builds/${facts.buildId}`,
     definition: {
       drafts: [],
@@ -188,12 +190,29 @@ function describedBuild({ run, world }: ApiCall): object {
     project: reference,
     uri: `vstfs:///Build/Build/${facts.buildId}`,
     sourceBranch: facts.branch,
-    sourceVersion: facts.commit,
+    ...(facts.commit !== '' && { sourceVersion: facts.commit }),
     priority: 'normal',
     reason: facts.reason.charAt(0).toLowerCase() + facts.reason.slice(1),
+    ...requester,
     orchestrationPlan: plan,
     repository: { ...facts.repository, clean: null, checkoutSubmodules: false },
     retainedByRelease: false,
     triggeredByBuild: null,
   };
+}
+
+function times({ queuedAt, startedAt, endedAt }: PipelineRun): Record<string, string> {
+  const all = { queueTime: queuedAt, startTime: startedAt, finishTime: endedAt };
+  return Object.fromEntries(
+    Object.entries(all).flatMap(([name, at]) => (at === undefined ? [] : [[name, new Date(at).toISOString()]])),
+  );
+}
+
+function projectReference({ id, name }: Project, organization: string): object {
+  const url = `${organization}_apis/projects/${id}`;
+  return { id, name, url, state: 'wellFormed', revision: 1, visibility: 'private' };
+}
+
+function user({ name, objectId }: Identity): object {
+  return { id: objectId, displayName: name, uniqueName: objectId };
 }

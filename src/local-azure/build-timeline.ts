@@ -5,13 +5,16 @@ import type { TimelineEntry } from './pipeline-run.ts';
 export function buildTimeline({ run, world }: Pick<ApiCall, 'run' | 'world'>) {
   const { timelineId, buildId } = run.facts;
   const entries = [...run.timeline.values()];
-  const changed = Math.max(run.startedAt, ...entries.map(({ startedAt, endedAt }) => endedAt ?? startedAt));
+  const changed = Math.max(
+    run.startedAt ?? run.queuedAt,
+    ...entries.map(({ startedAt, endedAt }) => endedAt ?? startedAt),
+  );
   return {
     id: timelineId,
     changeId: entries.length + 1,
     lastChangedBy: '00000002-0000-8888-8000-000000000000',
     lastChangedOn: new Date(changed).toISOString(),
-    url: `${world.organization.url}${world.project.id}/_apis/build/Builds/${buildId}/Timeline/${timelineId}`,
+    url: `${world.organization.url}${run.project.id}/_apis/build/Builds/${buildId}/Timeline/${timelineId}`,
     records: entries.map(recordOf),
   };
 }

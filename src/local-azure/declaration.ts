@@ -8,12 +8,17 @@ export interface AzureDeclaration {
     readonly id?: string;
     /** Which of its two addresses the collection URI uses. Both are served. Default `dev.azure.com`. */
     readonly address?: 'dev.azure.com' | 'visualstudio.com';
+    /** The tenant that it is connected to; may be left out when there is one. */
+    readonly tenant?: string;
+    /** Identities that are users of it. Whoever a pipeline names is one too. */
+    readonly members?: readonly string[];
   };
   readonly project: { readonly name: string; readonly id?: string };
   readonly tenants: readonly TenantDeclaration[];
   readonly identities?: readonly IdentityDeclaration[];
   readonly connections?: readonly ConnectionDeclaration[];
   readonly vaults?: readonly VaultDeclaration[];
+  readonly pipelines?: readonly PipelineDeclaration[];
   readonly roleAssignments?: readonly RoleAssignmentDeclaration[];
   /** OpenID providers of others (GitLab, a test's own) whose tokens federated credentials may trust. */
   readonly issuers?: readonly IssuerDeclaration[];
@@ -100,6 +105,23 @@ export interface ConnectionDeclaration {
   readonly username?: string;
   /** Further data parameters, or other values for the usual ones. */
   readonly data?: Readonly<Record<string, string>>;
+}
+
+/** A YAML pipeline that identities may queue. */
+export interface PipelineDeclaration {
+  /** Id of its definition. */
+  readonly id: number;
+  readonly name: string;
+  /** Another project than `project`. */
+  readonly project?: string;
+  /** Its file, absolute or below the directory of the declaration. */
+  readonly yaml: string;
+  /** Refs that exist, in full; the first is the default branch. Default: `refs/heads/main`. Whichever is queued, the file runs as it lies there. */
+  readonly refs?: readonly string[];
+  /** Identities with "Queue builds", which see its runs too. */
+  readonly queueBuilds?: readonly string[];
+  /** Identities that may tag its runs. */
+  readonly tagBuilds?: readonly string[];
 }
 
 export interface VaultDeclaration {

@@ -17,6 +17,9 @@ export interface ApiCall {
   readonly clock: Clock;
 }
 
+/** What a resource of one run needs of a call, whoever makes it. */
+export type RunCall = Pick<ApiCall, 'request' | 'values' | 'run' | 'world'>;
+
 /** `undefined`: no body. Bytes are sent as `application/octet-stream`. */
 export type ApiHandler = (call: ApiCall) => unknown;
 
@@ -28,7 +31,7 @@ export function list(value: readonly unknown[]): { count: number; value: readonl
 }
 
 /** The JSON body, which must come as one of these content types. */
-export function jsonBody({ request }: ApiCall, ...types: readonly string[]): unknown {
+export function jsonBody({ request }: Pick<ApiCall, 'request'>, ...types: readonly string[]): unknown {
   const type =
     String(request.headers['content-type'] ?? '')
       .split(';')[0]

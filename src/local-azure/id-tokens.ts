@@ -29,8 +29,8 @@ export class IdTokens {
   }
 
   /** Of the pipeline itself: who, where and which commit, signed. */
-  forPipeline({ facts }: PipelineRun): Promise<string> {
-    const { organization, project } = this.#options.world;
+  forPipeline({ facts, project }: PipelineRun): Promise<string> {
+    const { organization } = this.#options.world;
     return this.#fromDevOps(`p://${organization.name}/${project.name}/${facts.definitionName}`, {
       org_id: organization.id,
       prj_id: project.id,

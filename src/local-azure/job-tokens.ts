@@ -10,11 +10,11 @@ export interface TokenHolder {
  * Access tokens of jobs, in the shape of `System.AccessToken`. Nobody publishes a key for them: outside, only Azure DevOps
  * can say whether one is good.
  */
-export class JobTokens {
+export class JobTokens<Holder extends TokenHolder = TokenHolder> {
   readonly #clock: Clock;
   readonly #seconds: number;
   readonly #key = randomBytes(32);
-  readonly #live = new Map<string, TokenHolder & { readonly expires: number }>();
+  readonly #live = new Map<string, { readonly holder: Holder; readonly expires: number }>();
 
   /** @param seconds how long a token is good while its job runs. */
   constructor(clock: Clock, seconds: number) {
@@ -22,7 +22,7 @@ export class JobTokens {
     this.#seconds = seconds;
   }
 
-  issue(holder: TokenHolder, claims: Readonly<Record<string, unknown>>): string {
+  issue(holder: Holder, claims: Readonly<Record<string, unknown>>): string {
     const now = Math.floor(this.#clock.now() / 1_000);
     const payload = {
       ...claims,
@@ -36,22 +36,18 @@ export class JobTokens {
       .map((part) => Buffer.from(JSON.stringify(part)).toString('base64url'))
       .join('.');
     const token = `${signed}.${createHmac('sha256', this.#key).update(signed).digest('base64url')}`;
-    this.#live.set(token, { ...holder, expires: this.#clock.now() + this.#seconds * 1_000 });
+    this.#live.set(token, { holder, expires: this.#clock.now() + this.#seconds * 1_000 });
     return token;
   }
 
-  /** Makes every token of the job worthless. */
-  revoke(jobId: string): void {
-    for (const [token, holder] of this.#live) if (holder.jobId === jobId) this.#live.delete(token);
-  }
-
-  revokeAll(): void {
-    this.#live.clear();
+  /** Makes every token of such a holder worthless. */
+  revoke(isMeant: (holder: Holder) => boolean): void {
+    for (const [token, { holder }] of this.#live) if (isMeant(holder)) this.#live.delete(token);
   }
 
   /** Whose token it is; `undefined` when it is unknown, revoked or expired. */
-  find(token: string | undefined): TokenHolder | undefined {
-    const holder = token === undefined ? undefined : this.#live.get(token);
-    return holder !== undefined && this.#clock.now() < holder.expires ? holder : undefined;
+  find(token: string | undefined): Holder | undefined {
+    const found = token === undefined ? undefined : this.#live.get(token);
+    return found !== undefined && this.#clock.now() < found.expires ? found.holder : undefined;
   }
 }

@@ -16,47 +16,41 @@ import { JobTokens } from './job-tokens.ts';
 import { KeyVault } from './key-vault.ts';
 import { startManagedIdentity } from './managed-identity.ts';
 import { OidcProvider } from './oidc-provider.ts';
-import {
-  type JobFacts,
-  PipelineRun,
-  type PipelineRunFacts,
-  type PublishedAttachment,
-  type PullRequestStatus,
-  type StepFacts,
-} from './pipeline-run.ts';
+import { PipelineQueue, type QueuedRunState, type RunQueued } from './pipeline-queue.ts';
+import { PipelineRuns } from './pipeline-runs.ts';
 import { readAzureDeclaration } from './read-declaration.ts';
 import { resolveWorld } from './resolve-world.ts';
+import { type PipelineSide, RunSession, type RunTokenHolder } from './run-session.ts';
 import { type ExchangeObserver, type ServiceFront, startServiceFront } from './service-front.ts';
 import { createSigningKey, type SigningKey } from './signing-key.ts';
-import type { World } from './world.ts';
+import type { Project, World } from './world.ts';
 
-/** Entra ID, Key Vault and Azure DevOps Services on this machine, for one pipeline at a time. */
-export interface LocalAzure {
+/** Azure as one pipeline run needs it: who the job is, which connections exist, what was published. */
+export interface RunServices extends PipelineSide {
   /** Plain HTTP on loopback; without user info. */
   readonly proxyUrl: string;
   /** PEM file of the certificate authority behind every served host; gone after `close`. */
   readonly caFile: string;
   readonly organization: { readonly name: string; readonly id: string; readonly url: string };
-  readonly project: { readonly name: string; readonly id: string };
+  readonly project: Project;
   /** `IDENTITY_ENDPOINT` and `IDENTITY_HEADER` of this machine, when the declaration gives it identities. */
   readonly managedIdentity: { readonly endpoint: string; readonly header: string } | undefined;
   /** The service connections as the agent sees them. */
   connections(): readonly AgentEndpoint[];
-  /** Begins a run; what was published before is forgotten, and the tokens of earlier jobs are worthless. */
-  beginRun(run: PipelineRunFacts): void;
-  /** The job's access token and the address that gives its ID tokens, for the connections that it names and no others. */
-  beginJob(job: JobFacts): { accessToken: string; oidcRequestUri: string };
-  beginStep(step: StepFacts): void;
-  /** Its access token is worthless from then on. */
-  endJob(jobId: string): void;
-  published(): {
-    tags: string[];
-    properties: Record<string, string>;
-    attachments: PublishedAttachment[];
-    statuses: PullRequestStatus[];
-  };
+}
+
+/**
+ * Entra ID, Key Vault and Azure DevOps Services on this machine. Its own pipeline side is for one run at a time: when one begins, what
+ * the one before published is forgotten. Runs that were queued by REST have sides of their own.
+ */
+export interface LocalAzure extends RunServices {
+  /** What was queued by REST, oldest first. */
+  runs(): readonly QueuedRunState[];
+  /** Until no queued run goes on. */
+  settled(): Promise<void>;
   /** What was asked, refused and answered, oldest first. Never a token or a secret's value. */
   exchanges(): readonly RecordedExchange[];
+  /** Queued runs that go on are cancelled, and waited for. */
   close(): Promise<void>;
 }
 
@@ -66,6 +60,10 @@ export interface LocalAzureOptions {
   readonly clock?: Clock;
   /** Told of every exchange that a service answered. */
   readonly observe?: ExchangeObserver;
+  /** Runs what is queued by REST. Default: it stays queued. */
+  readonly runQueued?: RunQueued<RunServices>;
+  /** What the files of declared pipelines lie below. Default: the working directory. */
+  readonly directory?: string;
 }
 
 /**
@@ -86,8 +84,16 @@ export async function startLocalAzure(
   ]);
   const exchanges: RecordedExchange[] = [];
   const record = (exchange: RecordedExchange) => void exchanges.push(exchange);
-  const state: State = { run: undefined, tokens: new JobTokens(clock, world.lifetimes.jobToken) };
-  const services = allServices({ world, clock, entraKey, devOpsKey, state, record });
+  const tokens = new JobTokens<RunTokenHolder>(clock, world.lifetimes.jobToken);
+  const sessions = { world, clock, tokens, runs: new PipelineRuns() };
+  const { runQueued, directory = process.cwd() } = options;
+  const queue = new PipelineQueue<RunServices>({
+    ...sessions,
+    directory,
+    run: runQueued,
+    services: (session, project) => ({ ...around(), ...sideOf(session), project }),
+  });
+  const services = allServices({ ...sessions, entraKey, devOpsKey, queue, record });
   const hosts = [...services.keys()];
   const certificate = authority.issue(hosts);
   const front = await startServiceFront({
@@ -113,33 +119,48 @@ export async function startLocalAzure(
   const running: Running = {
     front,
     proxy,
+    queue,
     close: async () => void (await Promise.all([identity?.close(), authority.remove()])),
   };
-  return {
+  const { name, id, url } = world.organization;
+  const around = () => ({
     proxyUrl: proxy.url,
     caFile: authority.caFile,
-    organization: world.organization,
+    organization: { name, id, url },
     project: world.project,
     managedIdentity: identity && { endpoint: identity.endpoint, header: identity.header },
     connections: () => world.connections.map(agentEndpoint),
+  });
+  return {
+    ...around(),
+    ...sideOf(new RunSession(sessions)),
+    runs: () => queue.states(),
+    settled: () => queue.settled(),
     exchanges: () => [...exchanges],
-    ...pipelineSide(world, state, clock),
     close: () => closeAll(running),
   };
 }
 
-interface State {
-  run: PipelineRun | undefined;
-  readonly tokens: JobTokens;
+/** Its methods by themselves, as plain functions. */
+function sideOf(session: PipelineSide): PipelineSide {
+  return {
+    beginRun: (run) => session.beginRun(run),
+    beginJob: (job) => session.beginJob(job),
+    beginStep: (step) => session.beginStep(step),
+    endJob: (jobId) => session.endJob(jobId),
+    published: () => session.published(),
+  };
 }
 
 interface Running {
   readonly front: ServiceFront;
   readonly proxy: ConnectProxy;
+  readonly queue: Pick<PipelineQueue, 'close'>;
   close(): Promise<void>;
 }
 
-async function closeAll({ proxy, front, close }: Running): Promise<void> {
+async function closeAll({ proxy, front, queue, close }: Running): Promise<void> {
+  await queue.close();
   await proxy.close();
   await front.close();
   await close();
@@ -150,16 +171,18 @@ interface Parts {
   readonly clock: Clock;
   readonly entraKey: SigningKey;
   readonly devOpsKey: SigningKey;
-  readonly state: State;
+  readonly tokens: JobTokens<RunTokenHolder>;
+  readonly runs: PipelineRuns;
+  readonly queue: Pick<PipelineQueue, 'queue' | 'file'>;
   readonly record: (exchange: RecordedExchange) => void;
 }
 
 function allServices(parts: Parts): ReadonlyMap<string, Service> {
-  const { world, clock, entraKey, devOpsKey, state } = parts;
+  const { world, clock, entraKey, devOpsKey, tokens, runs, queue } = parts;
   const { organization, tenants, vaults } = world;
   const entra = new Entra({ world, key: entraKey, publishedKeys: publishedKeys(parts), clock });
   const idTokens = new IdTokens({ world, devOpsKey, entraKey, clock });
-  const devOps = new AzureDevOps({ world, tokens: state.tokens, idTokens, clock, run: () => state.run });
+  const devOps = new AzureDevOps({ world, tokens, idTokens, entraKey, clock, runs, queue });
   return new Map<string, Service>([
     ['dev.azure.com', devOps],
     [`${organization.name.toLowerCase()}.visualstudio.com`, devOps],
@@ -182,40 +205,4 @@ function publishedKeys({ world, clock, entraKey, devOpsKey, record }: Parts): Pu
   for (const { id, cloud } of world.tenants)
     known.set(entraIssuer(CLOUDS[cloud].login, id), () => ({ keys: [entraKey.jwk] }));
   return (issuer, kid) => known.get(issuer)?.(issuer, kid);
-}
-
-type PipelineSide = Pick<LocalAzure, 'beginRun' | 'beginJob' | 'beginStep' | 'endJob' | 'published'>;
-
-function pipelineSide(world: World, state: State, clock: Clock): PipelineSide {
-  const current = (): PipelineRun => {
-    if (state.run === undefined) throw new TypeError('no run was begun');
-    return state.run;
-  };
-  return {
-    beginRun: (run) => {
-      state.tokens.revokeAll();
-      state.run = new PipelineRun(run, clock.now());
-    },
-    beginJob: (job) => {
-      const { facts } = current();
-      current().addJob(job, clock.now());
-      const accessToken = state.tokens.issue(job, { BuildId: `${facts.planId};${facts.buildId}`, orchid: job.jobId });
-      const path = `_apis/distributedtask/hubs/build/plans/${job.planId}/jobs/${job.jobId}/oidctoken`;
-      return { accessToken, oidcRequestUri: `${world.organization.url}${world.project.id}/${path}` };
-    },
-    beginStep: (step) => current().addStep(step, clock.now()),
-    endJob: (jobId) => {
-      state.tokens.revoke(jobId);
-      current().endJob(jobId, clock.now());
-    },
-    published: () => {
-      const { tags, properties, statuses } = current();
-      return {
-        tags: [...tags],
-        properties: Object.fromEntries(properties),
-        attachments: [...current().attachments()],
-        statuses: [...statuses],
-      };
-    },
-  };
 }

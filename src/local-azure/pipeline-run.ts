@@ -1,3 +1,5 @@
+import type { Identity, PipelineDefinition, Project } from './world.ts';
+
 /** The run that a local pipeline announces. */
 export interface PipelineRunFacts {
   readonly buildId: number;
@@ -53,21 +55,71 @@ export interface TimelineEntry {
   readonly order: number;
 }
 
+/** How a run ended, in the words of the Build API. */
+export type RunResult = 'succeeded' | 'partiallySucceeded' | 'failed' | 'canceled';
+
+/** What was asked for when a run was queued by REST. */
+export interface QueueRequest {
+  readonly definition: PipelineDefinition;
+  readonly templateParameters: Readonly<Record<string, string>>;
+  readonly by: Identity;
+}
+
 /** Everything that Azure DevOps knows about one run: what was announced and what was published. */
 export class PipelineRun {
-  readonly facts: PipelineRunFacts;
-  readonly startedAt: number;
+  readonly project: Project;
+  /** Milliseconds since the epoch. */
+  readonly queuedAt: number;
+  /** Absent for a run that a pipeline announced itself. */
+  readonly request: QueueRequest | undefined;
   readonly jobs = new Map<string, JobFacts>();
   readonly timeline = new Map<string, TimelineEntry>();
   readonly tags = new Set<string>();
   readonly properties = new Map<string, string>();
   readonly statuses: PullRequestStatus[] = [];
   readonly #attachments = new Map<string, PublishedAttachment>();
+  #facts: PipelineRunFacts;
+  #startedAt: number | undefined;
+  #end: { readonly at: number; readonly result: RunResult } | undefined;
 
-  /** @param startedAt milliseconds since the epoch. */
-  constructor(facts: PipelineRunFacts, startedAt: number) {
-    this.facts = facts;
-    this.startedAt = startedAt;
+  /** @param queuedAt milliseconds since the epoch. */
+  constructor(facts: PipelineRunFacts, project: Project, queuedAt: number, request?: QueueRequest) {
+    this.#facts = facts;
+    this.project = project;
+    this.queuedAt = queuedAt;
+    this.request = request;
+  }
+
+  get facts(): PipelineRunFacts {
+    return this.#facts;
+  }
+
+  get startedAt(): number | undefined {
+    return this.#startedAt;
+  }
+
+  get endedAt(): number | undefined {
+    return this.#end?.at;
+  }
+
+  get result(): RunResult | undefined {
+    return this.#end?.result;
+  }
+
+  get status(): 'notStarted' | 'inProgress' | 'completed' {
+    if (this.#end !== undefined) return 'completed';
+    return this.#startedAt === undefined ? 'notStarted' : 'inProgress';
+  }
+
+  /** It starts, and only now all of its facts are known. */
+  begin(facts: PipelineRunFacts, at: number): void {
+    if (facts.buildId !== this.#facts.buildId) throw new TypeError(`beginRun: the run is ${this.#facts.buildId}`);
+    this.#facts = facts;
+    this.#startedAt = at;
+  }
+
+  end(result: RunResult, at: number): void {
+    this.#end = { at, result };
   }
 
   addJob(job: JobFacts, at: number): void {

@@ -9,9 +9,9 @@ const NAMESPACE = 'Microsoft.TeamFoundation.DistributedTask.WebApi';
 const INVALID_NAME = /["<>|:*?\\/\u0000-\u001f]/;
 
 /** The plan must be the run's and the scope the project, as in the URLs that a job is given. */
-export function checkPlan({ values, run, world, holder }: ApiCall): void {
+export function checkPlan({ values, run, holder }: ApiCall): void {
   const scope = values['scopeIdentifier']?.toLowerCase();
-  const { id, name } = world.project;
+  const { id, name } = run.project;
   const known = (scope === id || scope === name.toLowerCase()) && values['hubName']?.toLowerCase() === 'build';
   const plan = values['planId']?.toLowerCase();
   if (known && plan === run.facts.planId.toLowerCase() && plan === holder.planId.toLowerCase()) return;
@@ -113,7 +113,7 @@ function ofType({ run, values }: ApiCall): PublishedAttachment[] {
 function described({ world, run, clock }: ApiCall, { type, name, recordId }: PublishedAttachment): object {
   const { planId, timelineId } = run.facts;
   const path = `_apis/distributedtask/hubs/build/plans/${planId}/timelines/${timelineId}/records/${recordId}/attachments`;
-  const href = `${world.organization.url}${world.project.id}/${path}/${encodeURIComponent(type)}/${encodeURIComponent(name)}`;
+  const href = `${world.organization.url}${run.project.id}/${path}/${encodeURIComponent(type)}/${encodeURIComponent(name)}`;
   const at = new Date(clock.now()).toISOString();
   return {
     type,

@@ -7,7 +7,7 @@ import type { Connection, World } from './world.ts';
 
 /** What a connection stands in. */
 export interface ConnectionSurroundings {
-  readonly organization: World['organization'];
+  readonly organization: Pick<World['organization'], 'name' | 'id'>;
   readonly project: World['project'];
   readonly tenantOf: Resolver['tenant'];
   readonly findings: string[];

@@ -3,6 +3,7 @@ import { derivedGuid } from './derived-guid.ts';
 import { EXCHANGE_AUDIENCE } from './federation.ts';
 import { invalidDeclaration } from './read-declaration.ts';
 import { resolveConnection } from './resolve-connection.ts';
+import { resolveMembers, resolvePipelines } from './resolve-pipelines.ts';
 import { resolveVaults } from './resolve-vaults.ts';
 import type { Connection, FederatedCredential, Identity, Tenant, World } from './world.ts';
 
@@ -28,7 +29,7 @@ export function resolveWorld(declaration: AzureDeclaration): World {
   );
   const tenantOf = tenantResolver(tenants, findings);
   const { name } = declaration.organization;
-  const organization = {
+  const address = {
     name,
     id: idOr(declaration.organization.id, 'organization', name),
     url: collectionUrl(declaration),
@@ -38,13 +39,15 @@ export function resolveWorld(declaration: AzureDeclaration): World {
     id: idOr(declaration.project.id, 'project', name, declaration.project.name),
   };
   const connections = (declaration.connections ?? []).map((connection) =>
-    resolveConnection(connection, declaration, { organization, project, tenantOf, findings }),
+    resolveConnection(connection, declaration, { organization: address, project, tenantOf, findings }),
   );
   const identities = (declaration.identities ?? []).map((identity) =>
     resolveIdentity(identity, connections, tenantOf, findings),
   );
   const resolver: Resolver = { findings, tenant: tenantOf, identity: identityResolver(identities, findings) };
   const vaults = resolveVaults(declaration, resolver);
+  const pipelines = resolvePipelines(declaration, project, resolver);
+  const organization = { ...address, ...resolveMembers(declaration, pipelines, resolver) };
   const machineIdentities = (declaration.machineIdentities ?? []).map((each, i) =>
     resolver.identity(each, `/machineIdentities/${i}`),
   );
@@ -56,6 +59,7 @@ export function resolveWorld(declaration: AzureDeclaration): World {
     identities,
     connections,
     vaults,
+    pipelines,
     machineIdentities,
     issuers: declaration.issuers ?? [],
     faults: declaration.faults ?? [],
@@ -72,6 +76,7 @@ function collectionUrl({ organization }: AzureDeclaration): string {
     : `https://${name.toLowerCase()}.visualstudio.com/`;
 }
 
+/** A declared id, or one that is the same for the same words. */
 function idOr(id: string | undefined, ...words: readonly string[]): string {
   return id?.toLowerCase() ?? derivedGuid(...words);
 }

@@ -33,6 +33,12 @@ export const LOCATIONS = {
   ),
   tags: location('6e6114b2-8161-44c8-8f6c-c5505782427f', 'build', 'tags', `${BUILDS}/{resource}/{*tag}`),
   properties: location('0a6312e9-0627-49b7-8083-7d74a64849c9', 'build', 'properties', `${BUILDS}/{resource}`),
+  pipelineRuns: location(
+    '7859261e-d2e9-4a68-b820-a5d84cc5bb3d',
+    'pipelines',
+    'runs',
+    '{project}/_apis/{area}/{pipelineId}/{resource}/{runId}',
+  ),
   timeline: location('8baac422-4c6e-4de5-8532-db96d92acffa', 'build', 'timeline', `${BUILDS}/{resource}/{timelineId}`),
   attachments: location('f2192269-89fa-4f94-baf6-8fb128c55159', 'build', 'attachments', `${BUILDS}/{resource}/{type}`),
   attachment: location(

@@ -3,12 +3,13 @@ import type { AzureDeclaration, ConnectionScheme, ConnectionType, RoleAssignment
 
 /** A declaration with its names resolved, its ids filled in and its defaults set. */
 export interface World {
-  readonly organization: { readonly name: string; readonly id: string; readonly url: string };
-  readonly project: { readonly name: string; readonly id: string };
+  readonly organization: Organization;
+  readonly project: Project;
   readonly tenants: readonly Tenant[];
   readonly identities: readonly Identity[];
   readonly connections: readonly Connection[];
   readonly vaults: readonly Vault[];
+  readonly pipelines: readonly PipelineDefinition[];
   readonly machineIdentities: readonly Identity[];
   readonly issuers: NonNullable<AzureDeclaration['issuers']>;
   readonly faults: NonNullable<AzureDeclaration['faults']>;
@@ -16,6 +17,32 @@ export interface World {
   readonly lifetimes: { readonly idToken?: number; readonly accessToken?: number; readonly jobToken: number };
   readonly entraAudience: 'guid' | 'uri';
   readonly attachmentBytes: number;
+}
+
+export interface Organization {
+  readonly name: string;
+  readonly id: string;
+  readonly url: string;
+  readonly tenant: Tenant;
+  /** Its users that are no persons. */
+  readonly members: readonly Identity[];
+}
+
+export interface Project {
+  readonly name: string;
+  readonly id: string;
+}
+
+export interface PipelineDefinition {
+  readonly id: number;
+  readonly name: string;
+  readonly project: Project;
+  /** As declared. */
+  readonly yaml: string;
+  /** The first is the default branch. */
+  readonly refs: readonly [string, ...string[]];
+  readonly queueBuilds: readonly Identity[];
+  readonly tagBuilds: readonly Identity[];
 }
 
 export interface Tenant {

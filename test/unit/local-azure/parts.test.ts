@@ -19,7 +19,7 @@ describe('REST locations', () => {
   const entries = Object.entries(LOCATIONS) as [LocationName, ResourceLocation][];
 
   it('have the ids and areas that azure-devops-node-api asks for', () => {
-    const source = ['BuildApi', 'TaskApi', 'GitApi', 'LocationsApi']
+    const source = ['BuildApi', 'PipelinesApi', 'TaskApi', 'GitApi', 'LocationsApi']
       .map((file) =>
         readFileSync(new URL(`../../../node_modules/azure-devops-node-api/${file}.js`, import.meta.url), 'utf8'),
       )
@@ -131,7 +131,7 @@ describe('job tokens', () => {
       [tokens.find(undefined), tokens.find(''), tokens.find(`${one}x`)],
       [undefined, undefined, undefined],
     );
-    tokens.revoke('1');
+    tokens.revoke(({ jobId }) => jobId === '1');
     assert.deepEqual([tokens.find(one), tokens.find(two)?.jobId], [undefined, '2']);
     now += 60_000;
     assert.equal(tokens.find(two), undefined);
