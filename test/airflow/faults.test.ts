@@ -7,8 +7,8 @@ import { type AirflowUnderTest, LINE } from '../support/airflow/airflow-under-te
 import type { Fault, FaultRule } from '../support/airflow/fault-proxy.ts';
 
 const TRIGGER = { method: 'POST', path: /\/dags\/[^/]+\/dagRuns$/ } as const;
-/** Requests about one run or several: its state, by whichever way. */
-const STATUS = { path: /\/dagRuns\/(?!list)[^/]+(\/wait\b|$|\?)|\/dagRuns\/list$/ } as const;
+/** Requests about the run that was started: its state, by whichever way. */
+const STATUS = { after: TRIGGER, path: /\/dagRuns\/(?!list)[^/]+(\/wait\b|$|\?)|\/dagRuns\/list$/ } as const;
 const TASKS = { path: /\/taskInstances\b/ } as const;
 
 const answer = (status: number, more: Partial<Fault & { kind: 'answer' }> = {}): Fault => ({

@@ -28,6 +28,8 @@ export type Fault =
 export interface FaultRule {
   readonly method?: string;
   readonly path: RegExp;
+  /** Sleeps until such a request has been seen. */
+  readonly after?: { readonly method: string; readonly path: RegExp };
   /** How many that fit are let through first. @default 0 */
   readonly skip?: number;
   /** How many it then hits. @default 1 */
@@ -139,7 +141,8 @@ export class FaultProxy {
   #faultOf(method: string, path: string): Fault | undefined {
     for (const rule of this.#rules) {
       if ((rule.method !== undefined && rule.method !== method) || !rule.path.test(path)) continue;
-      const { skip = 0, count = 1 } = rule;
+      const { skip = 0, count = 1, after } = rule;
+      if (after !== undefined && this.seen(after.method, after.path).length === 0) continue;
       if (rule.seen >= skip + count) continue;
       rule.seen += 1;
       if (rule.seen > skip) return rule.fault;
