@@ -16,6 +16,8 @@ const ASK_MS = 15_000;
 const CANCELLED_ASK_MS = 1_000;
 
 interface Surroundings {
+  /** This step made the run go on: then its note may say by now that it was stopped. */
+  readonly resumed: boolean;
   readonly provenance: Provenance;
   readonly host: Host;
   readonly signal: AbortSignal;
@@ -55,10 +57,10 @@ function namingOf(
   run: AirflowRun,
   ref: RunRef,
   { lineageNamespace: namespace, calledBy }: RunAirflowInputs,
-  { provenance }: Surroundings,
+  { provenance, resumed }: Surroundings,
 ): EngineNaming | undefined {
   const instant = run.logicalDate ?? run.runAfter;
-  if (instant === undefined || resumedBy(run.note) !== undefined) return undefined;
+  if (instant === undefined || resumed || resumedBy(run.note) !== undefined) return undefined;
   const parent = stepRunName(provenance, ref.id);
   const { dagId, state, conf } = run;
   return airflowNaming(

@@ -49,7 +49,8 @@ export const runAirflow: Step = async (host, signal) => {
   const { timeoutMs } = inputs;
   const outcome = await followRemoteRun(run, { host, signal, marks, timeoutMs, stopWithinMs: STOP_WITHIN_MS });
   const source = { ...provenance.source, dirty: await dirty };
-  return finish(dag, outcome, inputs, { run, names, provenance: { ...provenance, source }, host, signal });
+  const resumed = started.how === 'resumed';
+  return finish(dag, outcome, inputs, { run, resumed, names, provenance: { ...provenance, source }, host, signal });
 };
 
 function callerWords(calledBy: CalledBy | undefined): string {
@@ -76,12 +77,14 @@ function tellRun({ ref, how }: StartedRun, { address }: RemoteRun, { sharedId }:
     host.setOutput(name, value);
   }
   if (how === 'adopted') host.log.info(`The run ${ref.id} is there already and is adopted; nothing is started.`);
-  if (how === 'resumed') host.log.info(`The run ${ref.id} had ended without success; its failed tasks are cleared and it goes on.`);
+  if (how === 'resumed')
+    host.log.info(`The run ${ref.id} had ended without success; its failed tasks are cleared and it goes on.`);
   host.log.info(`DAG run ${ref.id}: ${address}`);
 }
 
 interface Ended {
   readonly run: RemoteRun;
+  readonly resumed: boolean;
   readonly names: RunNames;
   readonly provenance: Provenance;
   readonly host: Host;
@@ -92,9 +95,9 @@ async function finish(
   { api, signedIn }: OpenDag,
   outcome: RunOutcome,
   inputs: RunAirflowInputs,
-  { run, names, provenance, host, signal }: Ended,
+  { run, resumed, names, provenance, host, signal }: Ended,
 ): Promise<StepResult> {
-  const describe = await dagRunLineage(api, run.ref, inputs, { provenance, host, signal });
+  const describe = await dagRunLineage(api, run.ref, inputs, { resumed, provenance, host, signal });
   const told = await withResults(outcome, () => handOnResults(api, run.ref, inputs.results, host, signal));
   tell(told.findings, provenance, host);
   const delivery: Delivery = {
