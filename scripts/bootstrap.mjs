@@ -11,13 +11,15 @@ const OLDEST_NODE = 20;
 const ROOT = resolve(import.meta.dirname ?? dirname(new URL(import.meta.url).pathname), '..');
 
 /**
- * The Python environments that a script needs; `path` puts the first one's `python3` first in PATH, as UsePythonVersion@0 does.
+ * The Python environments that a script needs, or a script with a first argument; `path` puts the first one's `python3` first in
+ * PATH, as UsePythonVersion@0 does.
  * @type {Record<string, { locks: string[], everyPython?: boolean, path?: boolean }>}
  */
 const PYTHON_NEEDS = {
   'scripts/start.ts': { locks: ['luigi'], path: true },
+  'scripts/start.ts airflow': { locks: ['airflow-3'] },
   'scripts/local.ts': { locks: ['luigi'], path: true },
-  'bench/bench.ts': { locks: ['luigi'] },
+  'bench/bench.ts': { locks: ['luigi', 'airflow-3'] },
   'scripts/test.ts': {
     locks: ['luigi', 'luigi-oldest', 'test', 'clouds', 'airflow-3', 'airflow-2.11'],
     everyPython: true,
@@ -48,8 +50,7 @@ try {
 /** @param {string} name */
 async function run(name) {
   checkNode();
-  const needs =
-    name === 'scripts/setup.ts' ? { locks: args, everyPython: true } : (PYTHON_NEEDS[name] ?? { locks: [] });
+  const needs = needsOf(name);
   const wanted = await wantedEnvironments(needs);
   await installPackages(ROOT);
   await prepareEnvironments(ROOT, missingEnvironments(ROOT, wanted));
@@ -57,6 +58,12 @@ async function run(name) {
   const path = [dirname(node)];
   if (needs.path && wanted[0]) path.push(resolve(environmentFolder(ROOT, wanted[0]), 'bin'));
   handOver(node, name, [...path, process.env['PATH'] ?? ''].join(delimiter));
+}
+
+/** @param {string} name */
+function needsOf(name) {
+  if (name === 'scripts/setup.ts') return { locks: args, everyPython: true };
+  return PYTHON_NEEDS[`${name} ${args[0]}`] ?? PYTHON_NEEDS[name] ?? { locks: [] };
 }
 
 function checkNode() {

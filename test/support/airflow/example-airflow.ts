@@ -1,8 +1,9 @@
-import { mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { ROOT } from '../../../scripts/repository.ts';
+import { makeOrders } from '../../../scripts/start-airflow-world.ts';
 import { AirflowUnderTest } from './airflow-under-test.ts';
 import { FaultProxy } from './fault-proxy.ts';
 import { LineageReceiver } from './lineage-receiver.ts';
@@ -31,9 +32,7 @@ export class ExampleAirflow {
   static async start(): Promise<ExampleAirflow> {
     const folder = realpathSync(mkdtempSync(join(tmpdir(), 'plumbline-example-')));
     mkdirSync(join(folder, 'token'), { mode: 0o700 });
-    const database = new DatabaseSync(join(folder, 'orders.db'));
-    database.exec(readFileSync(join(EXAMPLE, 'orders.sql'), 'utf8'));
-    database.close();
+    makeOrders(join(folder, 'orders.db'));
     const [receiver, gateway] = [new LineageReceiver(folder), await FaultProxy.to(NOBODY)];
     try {
       const airflow = await startIn(folder, await receiver.start(), gateway.url);
