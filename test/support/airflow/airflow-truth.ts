@@ -162,6 +162,7 @@ export class AirflowTruth {
   /** Waits until a task instance is in one of these states. */
   async taskIs(dag: string, run: string, task: string, wanted: readonly string[]): Promise<void> {
     let last: string | null | undefined;
+    await this.runIs(dag, run, () => true);
     await until(
       async () => {
         last = (await this.states(dag, run))[task];
