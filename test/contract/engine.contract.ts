@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import type { TaskGraph } from '#core/graph.ts';
 import type { RunOutcome, RunRef, RunUpdate, TaskState } from '#core/run.ts';
 import type { Engine } from '#engines/engine.ts';
 
@@ -14,7 +15,26 @@ export interface EngineUnderTest<Request extends { readonly id: string }> {
   other(): Engine<Request>;
   /** Starts the `endless` request from a process that is killed as soon as the run is going. */
   startAndDie(id: string): Promise<RunRef>;
+  /**
+   * A request whose first task is good and whose second one fails, and does not when it is run again. Present when the engine lets a
+   * run go on where it failed.
+   */
+  failsOnce?(id: string): Request;
+  /** An engine with a short limit for the queue, and a request that stays in it; present when the engine has such a limit. */
+  queued?(id: string): Promise<{ readonly engine: Engine<Request>; readonly request: Request; readonly why: RegExp }>;
   close(): Promise<void>;
+}
+
+/** What the port leaves to an engine, and the contract has to know beforehand. */
+export interface EngineTraits {
+  /** What a run is asked for is one of its tasks; else the graph has a root of its own. @default true */
+  readonly hasRootTask?: boolean;
+  /** It gives `failsOnce`. @default false */
+  readonly resumes?: boolean;
+  /** It gives `queued`. @default false */
+  readonly limitsQueue?: boolean;
+  /** For one test. @default 60_000 */
+  readonly timeoutMs?: number;
 }
 
 const signal = new AbortController().signal;
@@ -24,9 +44,10 @@ const ENDED = new Set(['succeeded', 'failed', 'cancelled', 'lost', 'deadline']);
 export function describeEngine<Request extends { readonly id: string }>(
   name: string,
   create: () => Promise<EngineUnderTest<Request>>,
+  { hasRootTask = true, resumes = false, limitsQueue = false, timeoutMs = 60_000 }: EngineTraits = {},
 ): void {
   describe(`${name} as an engine`, function () {
-    this.timeout(60_000);
+    this.timeout(timeoutMs);
     let under: EngineUnderTest<Request>;
     let id: string;
     beforeEach(async () => {
@@ -73,7 +94,32 @@ export function describeEngine<Request extends { readonly id: string }>(
       assert.equal(updates.filter(({ kind }) => kind === 'outcome').length, 1);
       assert.deepEqual(lastStates(updates), Object.fromEntries(outcome.tasks.map((task) => [task.id, task.state])));
       assert.ok(outcome.tasks.length >= 2);
-      assert.ok(outcome.tasks.some((task) => task.id === outcome.rootTaskId));
+      assert.equal(
+        outcome.tasks.some((task) => task.id === outcome.rootTaskId),
+        hasRootTask,
+      );
+      assert.equal(outcome.rootTaskId !== undefined, hasRootTask);
+    });
+
+    it('tells the states of a run in their order, each once', async () => {
+      const { updates } = await end(under.engine, await start('succeeds'));
+      const states = updates.flatMap((update) => (update.kind === 'state' ? [update.state] : []));
+      assert.deepEqual(states, [...new Set(states)]);
+      assert.deepEqual(states.slice(-2), ['running', 'succeeded']);
+    });
+
+    it('tells a task that ran as running, with a start before its end', async () => {
+      const { updates, outcome } = await end(under.engine, await start('succeeds'));
+      for (const { id, state, attempts, startedAt, endedAt } of outcome.tasks) {
+        if (state !== 'done') continue;
+        const told = updates.flatMap((update) => (update.kind === 'task' && update.task.id === id ? [update] : []));
+        assert.ok(
+          told.some(({ task }) => task.state === 'running'),
+          id,
+        );
+        assert.ok(startedAt !== undefined && endedAt !== undefined && startedAt <= endedAt, id);
+        assert.equal(attempts, 1, id);
+      }
     });
 
     it('tells of a failure with an error', async () => {
@@ -142,10 +188,53 @@ export function describeEngine<Request extends { readonly id: string }>(
       const ref = await start('succeeds');
       const { outcome } = await end(under.engine, ref);
       const graph = await under.engine.graph(ref, signal);
-      assert.equal(graph.root, outcome.rootTaskId);
-      assert.deepEqual([...graph.nodes.keys()].sort(), outcome.tasks.map((task) => task.id).sort());
-      for (const node of graph.nodes.values()) for (const other of node.dependsOn) assert.ok(graph.nodes.has(other));
+      const tasks = outcome.tasks.map((task) => task.id);
+      assert.deepEqual([...graph.nodes.keys()].sort(), [...tasks, ...(hasRootTask ? [] : [graph.root])].sort());
+      if (hasRootTask) assert.equal(graph.root, outcome.rootTaskId);
+      assert.deepEqual([...reached(graph)].sort(), [...graph.nodes.keys()].sort());
+      for (const other of [...graph.nodes.values()].flatMap((node) => node.dependsOn))
+        assert.ok(graph.nodes.has(other));
     });
+
+    if (resumes) {
+      it('lets a run that failed go on where it failed, for another attempt', async () => {
+        const request = under.failsOnce?.(id);
+        assert.ok(request && under.engine.resume);
+        const ref = await under.engine.start(request, signal);
+        const { outcome: before } = await end(under.engine, ref);
+        assert.equal(before.state, 'failed');
+        assert.deepEqual(await under.engine.resume(ref, 'second.1', signal), ref);
+        const { outcome: after } = await end(under.engine, ref);
+        assert.equal(after.state, 'succeeded', after.summary);
+        assert.equal(after.adopted, false);
+        assert.deepEqual(attempts(after).sort(), [1, 2]);
+        const found = await under.other().find(id, signal);
+        assert.deepEqual([found?.state, found?.attempt], ['succeeded', 'second.1']);
+      });
+
+      it('lets nothing go on that is not there', async () => {
+        const ref = { id, engine: under.engine.name, handle: '/nonexistent' };
+        await assert.rejects(async () => under.engine.resume?.(ref, 'second.1', signal), { name: 'PlumblineError' });
+      });
+    } else {
+      it('says that it cannot let a run go on', () => {
+        assert.equal(under.engine.resume, undefined);
+      });
+    }
+
+    if (limitsQueue) {
+      it('stops a run that stays in the queue for too long, and says what it waits for', async () => {
+        const queued = await under.queued?.(id);
+        assert.ok(queued);
+        const { updates, outcome } = await end(queued.engine, await queued.engine.start(queued.request, signal));
+        assert.equal(outcome.state, 'deadline');
+        const [finding] = outcome.findings;
+        assert.deepEqual([finding?.severity, finding?.code], ['error', 'ERR_RUN_QUEUED']);
+        assert.match(finding?.message ?? '', queued.why);
+        assert.ok(!updates.some((update) => update.kind === 'task' && update.task.state === 'running'));
+        assert.equal((await under.other().find(id, signal))?.state, 'deadline');
+      });
+    }
 
     it('does not know a run that was never started', async () => {
       const ref = { id, engine: under.engine.name, handle: '/nonexistent' };
@@ -167,6 +256,22 @@ async function running<Request extends { readonly id: string }>(engine: Engine<R
     if (update.kind === 'task' && update.task.state === 'running') return;
   }
   assert.fail('no task was ever running');
+}
+
+function attempts({ tasks }: RunOutcome): number[] {
+  return tasks.map((task) => task.attempts);
+}
+
+/** What the root depends on, however far away. */
+function reached({ root, nodes }: TaskGraph): ReadonlySet<string> {
+  const found = new Set<string>();
+  const open = [root];
+  for (let id = open.pop(); id !== undefined; id = open.pop()) {
+    if (found.has(id)) continue;
+    found.add(id);
+    open.push(...(nodes.get(id)?.dependsOn ?? []));
+  }
+  return found;
 }
 
 /** Every transition must begin where the one before ended. */

@@ -25,12 +25,13 @@ const SCHEME = /^([a-z][a-z0-9+.-]*):\/\/([^/?#]*)([^?#]*)/i;
  */
 export function assetDataset({ uri, name }: Pick<AirflowAssetEvent, 'uri' | 'name'>): Dataset {
   const [, scheme, authority = '', path = ''] = SCHEME.exec(uri) ?? [];
-  const place = scheme === undefined ? undefined : placeOf(scheme.toLowerCase(), withoutUser(authority), decoded(path));
+  const place = scheme === undefined ? undefined : placeOf(scheme.toLowerCase(), authority, decoded(path));
   const { namespace, name: found } = place ?? { namespace: 'airflow', name: name || uri };
   return { namespace, name: found || '/', type: 'Asset' };
 }
 
-function placeOf(scheme: string, authority: string, path: string): Place | undefined {
+function placeOf(scheme: string, server: string, path: string): Place | undefined {
+  const authority = withoutUser(scheme, server);
   const name = path.replace(/^\/+/, '');
   if (Object.hasOwn(DATABASES, scheme)) return { namespace: databaseServer(scheme, authority), name: dotted(name) };
   switch (scheme) {
@@ -60,9 +61,10 @@ function dotted(path: string): string {
   return path.split('/').filter(Boolean).join('.');
 }
 
-/** A password in an address is nobody's name. */
-function withoutUser(authority: string): string {
-  return authority.slice(authority.lastIndexOf('@') + 1);
+/** A password in an address is nobody's name; in front of an Azure storage account stands a container. */
+function withoutUser(scheme: string, authority: string): string {
+  const at = authority.lastIndexOf('@');
+  return /^(abfs|wasb)s?$/.test(scheme) && !authority.slice(0, at).includes(':') ? authority : authority.slice(at + 1);
 }
 
 function decoded(path: string): string {

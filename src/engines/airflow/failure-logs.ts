@@ -68,6 +68,7 @@ export class FailureLogs {
     this.#read.add(failed.id);
     try {
       const tail = await this.#tail(failed, signal);
+      if (tail === undefined) return noLog('Airflow has none of it');
       this.#show(failed, tail);
       const failure = pythonFailure(tail.lines);
       return { failure: failure ?? (isLast || failed.isRetried ? withoutException(tail.lines) : undefined) };
@@ -82,17 +83,18 @@ export class FailureLogs {
     const why = oneLine(thrown.message, REASON_LENGTH);
     this.#options.log?.debug(why);
     if (!isLast && thrown.family === 'transient') return { failure: undefined };
-    return { failure: unexplained(`Its log could not be read: ${why}`), unreadable: why };
+    return noLog(why);
   }
 
-  async #tail(failed: FailedTry, signal: AbortSignal): Promise<Tail> {
+  /** `undefined`: there is no log. */
+  async #tail(failed: FailedTry, signal: AbortSignal): Promise<Tail | undefined> {
     const { api, run } = this.#options;
     let lines: readonly string[] = [];
     let total = 0;
     let from: string | undefined;
     for (let piece = 0; piece < MOST_PIECES; piece += 1) {
       const answer = await api.log(run, { ...failed, from }, signal);
-      if (answer === undefined) break;
+      if (answer === undefined) return piece === 0 ? undefined : { lines, total, isCut: true };
       total += answer.lines.length;
       lines = [...lines, ...answer.lines].slice(-KEPT_LINES);
       // A log that is still being written has always a next piece, with nothing in it for now.
@@ -146,6 +148,10 @@ const ERROR_ENTRY = /^\[?\d{4}-\d\d-\d\dT\S+\s+(?:\{[^}]*\}\s+)?(?:ERROR|CRITICA
 
 function unexplained(message: string): TaskFailure {
   return { type: NO_EXCEPTION, message, traceback: '' };
+}
+
+function noLog(why: string): Explanation {
+  return { failure: unexplained(`Its log could not be read: ${why}`), unreadable: why };
 }
 
 /** The last error that was logged, which is what there is when the process was killed, for example. */
