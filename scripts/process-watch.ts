@@ -1,6 +1,9 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 
-/** Kills what is still on its list when its standard input ends, which the death of whoever holds the other end does, too. */
+/**
+ * Kills what is still on its list when its standard input ends, which the death of whoever holds the other end does, too; with
+ * children that lead groups of their own, as the DAG processor of Airflow 2's scheduler does.
+ */
 const SCRIPT = `
 groups=' '
 while read -r what pid; do
@@ -9,7 +12,10 @@ while read -r what pid; do
     gone) groups=$(printf %s "$groups" | sed "s/ $pid / /") ;;
   esac
 done
-for pid in $groups; do kill -s KILL -- "-$pid"; done
+for pid in $groups; do
+  apart=$(ps -A -o ppid= -o pgid= | while read -r parent group; do [ "$parent" = "$pid" ] && echo "$group"; done)
+  for group in $pid $apart; do kill -s KILL -- "-$group"; done
+done
 `;
 
 /**
@@ -39,6 +45,13 @@ export class ProcessWatch {
     this.#shell ??= start();
     this.#shell.stdin?.write(`${line}\n`);
   }
+}
+
+/** The groups that children of a process lead, which a signal to its own group does not reach. */
+export function groupsOfChildren(pid: number): number[] {
+  const rows = execFileSync('ps', ['-A', '-o', 'ppid=', '-o', 'pgid='], { encoding: 'utf8' }).split('\n');
+  const groups = rows.map((row) => row.trim().split(/\s+/).map(Number)).filter(([parent]) => parent === pid);
+  return [...new Set(groups.flatMap(([, group]) => group ?? []))].filter((group) => group !== pid);
 }
 
 function start(): ChildProcess {

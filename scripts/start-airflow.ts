@@ -6,7 +6,7 @@ import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { airflowSettings } from './airflow-settings.ts';
 import { AIRFLOW_ROLES, AIRFLOW_USERS } from './airflow-users.ts';
-import { ProcessWatch } from './process-watch.ts';
+import { groupsOfChildren, ProcessWatch } from './process-watch.ts';
 import { ROOT } from './repository.ts';
 import { freePort } from './start-luigid.ts';
 
@@ -124,11 +124,12 @@ export class AirflowServer {
     this.#parts.delete(part);
     if (child?.pid === undefined) return;
     const exited = child.exitCode !== null || child.signalCode !== null ? undefined : once(child, 'exit');
+    const apart = groupsOfChildren(child.pid);
     endGroup(child.pid, signal);
     const patience = setTimeout(() => endGroup(child.pid, 'SIGKILL'), 15_000);
     await exited;
     clearTimeout(patience);
-    endGroup(child.pid, 'SIGKILL');
+    for (const group of [child.pid, ...apart]) endGroup(group, 'SIGKILL');
     this.#watch.isGone(child.pid);
   }
 
