@@ -123,6 +123,44 @@ describe('the Azure declaration', () => {
     ]);
   });
 
+  it('takes whoever a pipeline names for a member, of the organization’s own tenant alone', () => {
+    const tenants = [
+      { id: TENANT, name: 'one' },
+      { id: TENANT.replace('1', '2'), name: 'two' },
+    ];
+    const identity = (name: string, tenant: string) => ({ name, tenant, clientId: WORKFLOW_CLIENT });
+    const declared: AzureDeclaration = {
+      ...smallest,
+      tenants,
+      organization: { name: 'fabrikam', tenant: 'two', members: ['c'] },
+      identities: [identity('a', 'two'), identity('b', 'two'), identity('c', 'two'), identity('d', 'one')],
+      pipelines: [
+        { id: 1, name: 'p', yaml: 'p.yml', queueBuilds: ['a'], tagBuilds: ['b'] },
+        { id: 2, name: 'q', yaml: 'q.yml', project: 'DEMO' },
+        { id: 3, name: 'r', yaml: 'r.yml', project: 'other' },
+      ],
+    };
+    const { organization, pipelines, project } = resolveWorld(readAzureDeclaration(declared));
+    assert.deepEqual(organization.members.map(({ name }) => name).toSorted(), ['a', 'b', 'c']);
+    assert.equal(organization.tenant.name, 'two');
+    assert.deepEqual([pipelines[0]?.refs, pipelines[1]?.project], [['refs/heads/main'], project]);
+    assert.notEqual(pipelines[2]?.project.id, project.id);
+    const wrong: AzureDeclaration = {
+      ...declared,
+      organization: { name: 'fabrikam' },
+      pipelines: [
+        { id: 1, name: 'p', yaml: 'p.yml', queueBuilds: ['d', 'a', 'nobody'] },
+        { id: 1, name: 'q', yaml: 'q.yml' },
+      ],
+    };
+    assert.deepEqual(findings(() => resolveWorld(wrong)).toSorted(), [
+      '/organization cannot have the member "a", which is of another tenant',
+      '/organization must say which tenant: there are 2',
+      '/pipelines "p" names the identity "nobody", which is not declared',
+      '/pipelines has 1 twice',
+    ]);
+  });
+
   it('gives the same ids in every start and other ids to other names', () => {
     const [one, again] = [resolveWorld(sampleDeclaration()), resolveWorld(sampleDeclaration())];
     assert.deepEqual(one.connections, again.connections);
