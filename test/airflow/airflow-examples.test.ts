@@ -1,32 +1,29 @@
 import assert from 'node:assert/strict';
-import { type ExampleAirflow, exampleAirflow } from '../support/airflow/example-airflow.ts';
+import { describeAirflowCases, green, red } from '../support/airflow/airflow-cases.ts';
+import { AIRFLOW_EXAMPLES, exampleText } from '../support/airflow/airflow-examples.ts';
+import { type AirflowUnderTest, LINE } from '../support/airflow/airflow-under-test.ts';
 
-describe('the DAGs of examples/airflow', function () {
-  this.timeout(240_000);
-  let example: ExampleAirflow;
-  before(async () => {
-    example = await exampleAirflow();
-  });
+const EXAMPLES = AIRFLOW_EXAMPLES[LINE];
 
-  it('are read by this Airflow as they are', async () => {
-    assert.deepEqual(await example.airflow.truth.importErrors(), []);
-    assert.deepEqual([...(await example.airflow.truth.dags())].sort(), ['orders_reload', 'orders_watch']);
-  });
+async function layOut(airflow: AirflowUnderTest): Promise<void> {
+  assert.ok(EXAMPLES.length >= 10);
+  for (const { file } of EXAMPLES) airflow.addDagFile(`examples/${file}.py`, exampleText(LINE, file));
+  await airflow.truth.parsed(EXAMPLES.map(({ dag }) => dag));
+}
 
-  it('queue nothing while the data is below the threshold', async () => {
-    const { truth } = example.airflow;
-    await truth.trigger('orders_watch', 'quiet', { threshold: 99 });
-    await truth.runIs('orders_watch', 'quiet', ['success']);
-    assert.deepEqual(await truth.states('orders_watch', 'quiet'), {
-      too_many_rejected: 'success',
-      note_quiet_day: 'success',
-      queue_pipeline: 'skipped',
-      pipeline_succeeded: 'skipped',
-    });
-    assert.deepEqual(
-      example.rows('SELECT day FROM quiet_days').map(({ day }) => day),
-      ['2026-11-20'],
-    );
-    assert.deepEqual(example.gateway.requests, []);
-  });
-});
+let laidOut: Promise<void> | undefined;
+
+// Green and red compare the report with Airflow's own task instances, one by one.
+describeAirflowCases(
+  'RunAirflow@1: examples that come with Airflow',
+  EXAMPLES.map(({ dag, ends, conf }) => ({
+    title: dag,
+    dag,
+    prepare: (airflow) => {
+      laidOut ??= layOut(airflow);
+      return laidOut;
+    },
+    inputs: { ...(conf !== undefined && { conf }) },
+    check: (step, airflow) => (ends === 'failed' ? red(step, airflow, ['ERR_RUN_TASK_FAILED']) : green(step, airflow)),
+  })),
+);
