@@ -5,12 +5,14 @@ import fc from 'fast-check';
 import { stringify } from 'yaml';
 import { PlumblineError } from '#core/errors.ts';
 import { PROBLEMS } from '#gateway/app/problem.ts';
+import { configuredOrganization } from '#gateway/config/azure-devops-config.ts';
 import { GATEWAY_CONFIG_SCHEMA } from '#gateway/config/gateway-config-schema.ts';
 import { readGatewayConfig } from '#gateway/config/read-gateway-config.ts';
 import { type FileProblem, YamlSource } from '#gateway/config/yaml-source.ts';
 import { ROOT } from '../../../../scripts/repository.ts';
 
 const FILES = { text: () => '-----BEGIN CERTIFICATE-----', secret: () => 's3cret\n' };
+const LEAST_ID = '00000000-0000-0000-0000-000000000000';
 const LEAST = {
   apiVersion: 'plumbline.dev/gateway/v1',
   stateDirectory: 'state',
@@ -85,7 +87,23 @@ describe('gateway.yaml', () => {
     [{ timeouts: { request: '0s' } }, 'timeouts.request'],
     [{ timeouts: { headers: '1h' } }, 'timeouts.headers'],
     [{ timeouts: { request: 30 } }, 'timeouts.request'],
-    [{ identity: { clientId: '00000000-0000-0000-0000-000000000000' } }, 'identity.clientId'],
+    [{ identity: { clientId: LEAST_ID } }, 'identity.clientId'],
+    [{ azureDevOps: [{ organization: 'https://dev.azure.example/fabrikam' }] }, 'azureDevOps[0].organization'],
+    [{ azureDevOps: [{ organization: 'http://dev.azure.com/fabrikam' }] }, 'azureDevOps[0].organization'],
+    [{ azureDevOps: [{ organization: 'a' }, { organization: 'https://a.visualstudio.com' }] }, 'azureDevOps[1]'],
+    [
+      {
+        azureDevOps: [
+          { organization: 'a', projects: ['P'] },
+          { organization: 'a', projects: ['p'] },
+        ],
+      },
+      'azureDevOps[1]',
+    ],
+    [
+      { azureDevOps: [{ organization: 'a', identity: { kind: 'default', clientId: LEAST_ID } }] },
+      'azureDevOps[0].identity.clientId',
+    ],
     [{ isolation: 'some' }, 'isolation'],
     [{ tls: { certFile: 'a' } }, 'tls.keyFile'],
     [{ tls: { certFile: 'a', keyFile: 'b' } }, 'tls.keyFile'],
@@ -94,6 +112,23 @@ describe('gateway.yaml', () => {
     it(`refuses ${JSON.stringify(changes)}`, () =>
       assert.ok(fieldsOf(changes).includes(field), fieldsOf(changes).join()));
   }
+
+  it('has for a project the entry that names it, else that of the organization', () => {
+    const azureDevOps = [
+      { organization: 'Fabrikam', identity: { kind: 'managed' } },
+      { organization: 'https://fabrikam.visualstudio.com', projects: ['Sales'], identity: { kind: 'workload' } },
+      { organization: 'contoso', projects: ['Only'] },
+    ];
+    const config = readGatewayConfig('/etc/gateway.yaml', stringify({ ...LEAST, azureDevOps }), FILES);
+    const found = (name: string, project: string) =>
+      configuredOrganization(config.azureDevOps, `https://dev.azure.com/${name}`, project);
+    assert.equal(found('fabrikam', 'sales')?.identity?.kind, 'workload');
+    assert.equal(found('fabrikam', 'sales')?.base, 'https://fabrikam.visualstudio.com');
+    assert.equal(found('fabrikam', 'other')?.identity?.kind, 'managed');
+    assert.equal(found('contoso', 'only')?.identity, undefined);
+    assert.notEqual(found('contoso', 'only'), undefined);
+    assert.equal(found('contoso', 'other'), undefined);
+  });
 
   it('tells of keys of a kind what is wrong with that kind', () => {
     const url = 'https://tokens.example.com';
