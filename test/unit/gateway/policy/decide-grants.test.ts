@@ -119,7 +119,8 @@ describe('a decision about queueing a pipeline', () => {
     for (const other of [
       { organization: 'https://dev.azure.com/contoso' },
       { organization: 'https://dev.azure.com.example.com/fabrikam' },
-      { organization: 'https://dev.azure.com/fabrikam/' },
+      { organization: 'https://dev.azure.com/fabrikam/x' },
+      { organization: 'http://dev.azure.com/fabrikam' },
       { project: 'Sales2' },
       { pipeline: 13 },
     ])
