@@ -1,5 +1,6 @@
-// npm run bench [-- --json] [-- NAME…]: every figure as a ratio to a peer measured in the same run.
+// npm run bench [-- NAME…] [--json] [--short]: every figure as a ratio to a peer measured in the same run.
 import { parseArgs } from 'node:util';
+import { airflow } from './airflow.ts';
 import { endOfRun } from './end-of-run.ts';
 import type { Figure } from './figure.ts';
 import { followedRun } from './followed-run.ts';
@@ -17,12 +18,16 @@ const BENCHES = {
   'luigid-proxy': luigidProxy,
   'task-tokens': taskTokens,
   'token-verification': tokenVerification,
+  // Twelve minutes.
+  airflow,
 } as const;
 
-const { values, positionals } = parseArgs({ options: { json: { type: 'boolean' } }, allowPositionals: true });
+const FLAGS = { json: { type: 'boolean' }, short: { type: 'boolean', default: false } } as const;
+const { values, positionals } = parseArgs({ options: FLAGS, allowPositionals: true });
 for (const [name, bench] of Object.entries(BENCHES)) {
   if (positionals.length > 0 && !positionals.includes(name)) continue;
-  for (const one of await bench()) console.log(values.json ? JSON.stringify(one) : sentence(one));
+  for (const one of await bench({ short: values.short }))
+    console.log(values.json ? JSON.stringify(one) : sentence(one));
 }
 
 function sentence({ bench, metric, ours, peer, ratio, unit }: Figure): string {

@@ -49,7 +49,7 @@ describe('a DAG that queues a pipeline that runs a DAG', function () {
         AIRFLOW__OPENLINEAGE__TRANSPORT: JSON.stringify({ type: 'file', log_file_path: events, append: true }),
         AIRFLOW__OPENLINEAGE__NAMESPACE: NAMESPACE,
         PLUMBLINE_TOKEN_FOLDER: at('token'),
-        ORDERS_POKE_SECONDS: '2',
+        ORDERS_POKE_SECONDS: '10',
       }),
     });
     truth = new AirflowTruth('3', world.airflow.url);

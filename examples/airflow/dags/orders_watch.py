@@ -88,16 +88,19 @@ with DAG(
         retry_delay=timedelta(seconds=30),
     )
 
-    # 404 while the pipeline runs, 200 when it succeeded; anything else fails the task.
+    # 404 while the pipeline runs, 200 when it succeeded; anything else fails the try, and a gateway that is away for a moment, too.
     pipeline_succeeded = HttpSensor(
         task_id="pipeline_succeeded",
         http_conn_id="plumbline_gateway",
         endpoint="/v1/azure-devops/pipeline-runs/{{ macros.json.loads(ti.xcom_pull('queue_pipeline')).id }}/outcome",
         headers=AUTHORIZATION,
-        # The token is read anew each time; a worker is held for a moment only.
+        # The token is read anew each time; a worker is held for a moment only. Airflow takes a task for lost that it starts again
+        # while the process of the time before still ends: no less than 10 s, more on a busy machine.
         mode="reschedule",
         poke_interval=timedelta(seconds=int(os.environ.get("ORDERS_POKE_SECONDS", "30"))),
         timeout=timedelta(hours=2),
+        retries=2,
+        retry_delay=timedelta(seconds=10),
     )
 
     too_many_rejected >> [queue_pipeline, note_quiet_day]

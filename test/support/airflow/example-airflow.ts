@@ -73,7 +73,7 @@ async function startIn(folder: string, transport: string, gatewayUrl: string): P
       AIRFLOW__OPENLINEAGE__TRANSPORT: transport,
       AIRFLOW__OPENLINEAGE__NAMESPACE: OPENLINEAGE_NAMESPACE,
       PLUMBLINE_TOKEN_FOLDER: join(folder, 'token'),
-      ORDERS_POKE_SECONDS: '2',
+      ORDERS_POKE_SECONDS: '10',
     },
   });
   try {
