@@ -83,9 +83,9 @@ export function describeEngine<Request extends { readonly id: string }>(
       const alive = await under.engine.find(id, signal);
       assert.deepEqual(alive?.ref, ref);
       assert.ok(alive && ['queued', 'running'].includes(alive.state));
-      await under.engine.cancel(ref, 'cancelled');
+      await under.engine.cancel(ref, 'deadline');
       await end(under.engine, ref);
-      assert.equal((await under.other().find(id, signal))?.state, 'cancelled');
+      assert.equal((await under.other().find(id, signal))?.state, 'deadline');
     });
 
     it('tells every transition in order, and the outcome last', async () => {
@@ -143,7 +143,7 @@ export function describeEngine<Request extends { readonly id: string }>(
       await running(under.engine, ref);
       const found = await under.engine.find(id, signal);
       assert.equal(found?.state, 'running');
-      await under.engine.cancel(ref, 'cancelled');
+      await under.engine.cancel(ref, 'deadline');
     });
 
     it('lets a follower stop following', async () => {
@@ -153,7 +153,7 @@ export function describeEngine<Request extends { readonly id: string }>(
         for await (const _ of under.engine.follow(ref, controller.signal)) controller.abort(new Error('enough'));
       })();
       await assert.rejects(following, /enough/);
-      await under.engine.cancel(ref, 'cancelled');
+      await under.engine.cancel(ref, 'deadline');
     });
 
     for (const reason of ['cancelled', 'deadline'] as const) {
@@ -180,8 +180,8 @@ export function describeEngine<Request extends { readonly id: string }>(
       const { survivesCaller } = under.engine.capabilities;
       assert.deepEqual(found?.ref, ref);
       assert.equal(found && ['queued', 'running'].includes(found.state), survivesCaller);
-      await under.engine.cancel(ref, 'cancelled');
-      if (survivesCaller) assert.equal((await end(under.engine, ref)).outcome.state, 'cancelled');
+      await under.engine.cancel(ref, 'deadline');
+      if (survivesCaller) assert.equal((await end(under.engine, ref)).outcome.state, 'deadline');
     });
 
     it('knows the graph of a run', async () => {
