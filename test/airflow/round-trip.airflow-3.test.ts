@@ -24,7 +24,7 @@ const FIRST = 'watch-of-the-20th';
 const TOKEN = /eyJ[\w-]{10,}\.eyJ[\w-]{10,}\.[\w-]{20,}/g;
 
 describe('a DAG that queues a pipeline that runs a DAG', function () {
-  this.timeout(420_000);
+  this.timeout(480_000);
   const folder = realpathSync(mkdtempSync(join(tmpdir(), 'plumbline-round-trip-')));
   const at = (name: string) => join(folder, name);
   const events = at('openlineage.jsonl');
@@ -54,7 +54,8 @@ describe('a DAG that queues a pipeline that runs a DAG', function () {
     });
     truth = new AirflowTruth('3', world.airflow.url);
     await truth.trigger('orders_watch', FIRST);
-    await truth.runIs('orders_watch', FIRST, ['success', 'failed']);
+    // Two DAG runs and a pipeline, and the sensor's pauses.
+    await truth.runIs('orders_watch', FIRST, ['success', 'failed'], 300_000);
     await world.azure.settled();
   });
 

@@ -146,7 +146,12 @@ export class AirflowTruth {
   }
 
   /** Waits until the run is in one of these states, or until what is asked of it holds. */
-  async runIs(dag: string, run: string, wanted: readonly string[] | ((run: TrueRun) => boolean)): Promise<TrueRun> {
+  async runIs(
+    dag: string,
+    run: string,
+    wanted: readonly string[] | ((run: TrueRun) => boolean),
+    longestMs?: number,
+  ): Promise<TrueRun> {
     let last: TrueRun | undefined;
     const fits = typeof wanted === 'function' ? wanted : ({ state }: TrueRun) => wanted.includes(state);
     await until(
@@ -155,6 +160,7 @@ export class AirflowTruth {
         return last !== undefined && fits(last);
       },
       async () => `the run ${run} of ${dag} was last ${last?.state ?? 'not there'}`,
+      longestMs,
     );
     return last as TrueRun;
   }
@@ -179,8 +185,12 @@ export class AirflowTruth {
 }
 
 /** Asks until it is so; says what it was instead when that does not come. */
-export async function until(isSo: () => Promise<boolean>, otherwise: () => Promise<string>): Promise<void> {
-  const end = Date.now() + LONGEST_MS;
+export async function until(
+  isSo: () => Promise<boolean>,
+  otherwise: () => Promise<string>,
+  longestMs = LONGEST_MS,
+): Promise<void> {
+  const end = Date.now() + longestMs;
   while (!(await isSo())) {
     if (Date.now() > end) throw new Error(await otherwise());
     await sleep(150);
