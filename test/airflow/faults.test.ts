@@ -177,10 +177,18 @@ const CASES: readonly AirflowCase[] = [
   },
   {
     title: 'a state of a run that nobody knows is no end',
-    line: '2.11',
     ...LONG,
-    faults: [{ path: /\/dagRuns\/list$/, skip: 1, fault: answer(200, { body: { dag_runs: [], total_entries: 0 } }) }],
-    check: green,
+    faults: [
+      {
+        ...STATUS,
+        count: 1_000,
+        fault: { kind: 'rewrite', from: /"state": ?"running"/g, to: '"state": "hibernating"' },
+      },
+    ],
+    check: async (step, airflow) => {
+      await green(step, airflow);
+      assert.match(step.log, /hibernating, which is no end/);
+    },
   },
 ];
 

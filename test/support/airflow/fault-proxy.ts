@@ -21,6 +21,8 @@ export type Fault =
   | { readonly kind: 'cut-lines'; readonly afterLines: number }
   /** The answer is JSON of at least so many bytes, and never says how many. */
   | { readonly kind: 'huge'; readonly bytes: number }
+  /** In the server's answer one text stands for another. */
+  | { readonly kind: 'rewrite'; readonly from: RegExp; readonly to: string }
   /** The server gets the request with this instead of its own credential. */
   | { readonly kind: 'credential'; readonly authorization: string };
 
@@ -167,7 +169,7 @@ export class FaultProxy {
     }
     // The client is gone: so is what we ask the server for.
     response.on('close', () => real.destroy());
-    response.writeHead(real.statusCode ?? 502, real.rawHeaders);
+    response.writeHead(real.statusCode ?? 502, fault?.kind === 'rewrite' ? withoutLength(real) : real.rawHeaders);
     response.flushHeaders();
     await passBody(real, response, fault).catch(() => response.destroy());
   }
@@ -231,6 +233,7 @@ async function passBody(real: IncomingMessage, response: ServerResponse, fault?:
       return;
     }
     if (fault?.kind === 'slow' && fault.pieceMs !== undefined) await writeSlowly(response, chunk, fault);
+    else if (fault?.kind === 'rewrite') response.write(chunk.toString('utf8').replaceAll(fault.from, fault.to));
     else response.write(chunk);
     if (fault?.kind === 'cut-lines' && lines >= fault.afterLines) {
       await sleep(10);
@@ -239,6 +242,12 @@ async function passBody(real: IncomingMessage, response: ServerResponse, fault?:
     }
   }
   response.end();
+}
+
+/** Its length is no longer that. */
+function withoutLength({ headers }: IncomingMessage): IncomingMessage['headers'] {
+  const { 'content-length': _length, ...others } = headers;
+  return others;
 }
 
 async function writeSlowly(response: ServerResponse, chunk: Buffer, fault: Fault & { kind: 'slow' }): Promise<void> {
