@@ -19,6 +19,11 @@ export class VirtualClock implements Clock {
     return this.#now - this.#start;
   }
 
+  /** The machine sleeps: time passes, and whoever was to wake meanwhile wakes late. */
+  suspend(ms: number): void {
+    this.#now += ms;
+  }
+
   sleep(ms: number, signal?: AbortSignal): Promise<void> {
     return new Promise((resolve, reject) => {
       if (signal?.aborted) return reject(signal.reason);

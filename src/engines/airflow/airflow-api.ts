@@ -122,8 +122,8 @@ export interface ClearWish {
  * refused with 401 is asked for once more with fresh ones. Reading is tried again where that does no harm; answers
  * are checked against what is needed of them.
  *
- * Methods throw {PlumblineError} `ERR_AIRFLOW_REFUSED`, `ERR_AIRFLOW_PROTOCOL`, `ERR_AIRFLOW_UNAVAILABLE` and what the
- * credentials throw; the signal's reason when it aborts. `undefined` is for what the server says is not there.
+ * Methods throw {PlumblineError} `ERR_AIRFLOW_REFUSED`, `ERR_AIRFLOW_PROTOCOL` (also for an answer about another run),
+ * `ERR_AIRFLOW_UNAVAILABLE` and what the credentials throw; the signal's reason when it aborts. `undefined` is for what the server says is not there.
  */
 export interface AirflowApi {
   /** No slash at the end. */
@@ -152,7 +152,10 @@ export interface AirflowApi {
   setNote(run: RunName, note: string, signal: AbortSignal): Promise<void>;
   /** Clears task instances of a run. Not tried again. @returns how many */
   clear(run: RunName, wanted: ClearWish, signal: AbortSignal): Promise<number>;
-  /** Every task instance, page by page; with `changedSince` (milliseconds since the epoch) those that changed since. */
+  /**
+   * Every task instance, page by page; with `changedSince` (milliseconds since the epoch) those that changed since. Never a part
+   * of them: `ERR_AIRFLOW_PROTOCOL` when the server gives fewer than it counts, or says that there is no such list.
+   */
   taskInstances(
     run: RunName,
     options: { readonly changedSince?: number | undefined; readonly signal: AbortSignal },

@@ -26,6 +26,8 @@ const REQUESTS_MS = 2_000;
 const FIRST_WAIT_MS = 250;
 const LONGEST_WAIT_MS = 1_000;
 const SAME_MOMENT_MS = 1_000;
+/** What comes before the run is asked to stop keeps that waiting no longer: ten thousand task instances are a hundred pages. */
+const LOOK_MS = 1_500;
 /** More logs than this are not read to see whether each task has ended. */
 const MOST_LOGS = 10;
 
@@ -48,7 +50,7 @@ export async function cancelDagRun(
   const name = { dagId, runId };
   const run = await inTime(place, runId, signal, api.run(dagId, runId, signal));
   if (run === undefined || (isTerminal(run.state) && stopNoted(run.note) === undefined)) return 'stopped';
-  const { set, before } = await inTime(place, runId, signal, asked(api, run, reason, signal));
+  const { set, before } = await inTime(place, runId, signal, asked(place, run, reason, signal));
   const ending = new Ending({ api, name, clock, until: clock.now() + patienceMs, signal, before });
   try {
     return await ending.confirmed(set);
@@ -78,16 +80,24 @@ async function inTime<Answer>(
   }
 }
 
-/** Asks the run to stop, unless it was asked before and has ended. */
+/**
+ * Asks the run to stop, unless it was asked before and has ended. That its note says so comes first and is tried; a run that
+ * cannot be noted is stopped all the same.
+ */
 async function asked(
-  api: AirflowApi,
+  { api, log }: Pick<DagPlace, 'api' | 'log'>,
   run: AirflowRun,
   reason: CancelReason,
   signal: AbortSignal,
 ): Promise<{ readonly set: AirflowRun; readonly before: readonly AirflowTaskInstance[] | undefined }> {
-  const instances = triedInstances(api, run, signal);
+  const soon = AbortSignal.any([signal, AbortSignal.timeout(LOOK_MS)]);
+  const instances = triedInstances(api, run, soon);
   if (isTerminal(run.state)) return { set: run, before: (await instances)?.filter((one) => !isEndedWith(run, one)) };
-  const [before] = await Promise.all([instances, api.setNote(run, withStop(run.note, reason), signal)]);
+  const noted = api.setNote(run, withStop(run.note, reason), soon).catch((thrown: unknown) => {
+    signal.throwIfAborted();
+    log?.debug(`That ${run.runId} is stopped could not be noted: ${asPlumblineError(thrown).message}`);
+  });
+  const [before] = await Promise.all([instances, noted]);
   return { set: await api.setState(run, 'failed', signal), before };
 }
 
@@ -174,7 +184,7 @@ function keyOf({ taskId, mapIndex, tryNumber }: AirflowTaskInstance): string {
   return JSON.stringify([taskId, mapIndex, tryNumber]);
 }
 
-/** What cannot be read keeps nobody from stopping the run. */
+/** What cannot be read, or not in time, keeps nobody from stopping the run. */
 async function triedInstances(
   api: AirflowApi,
   name: RunName,
@@ -183,7 +193,6 @@ async function triedInstances(
   try {
     return await api.taskInstances(name, { signal });
   } catch {
-    signal.throwIfAborted();
     return undefined;
   }
 }

@@ -65,7 +65,8 @@ class Follower {
   readonly #tasks: TaskReader;
   readonly #sights: SightQueue;
   readonly #startedAt: number;
-  #lastSign: number;
+  /** Since when it is asked in vain; a machine that slept asked nothing. */
+  #awaySince: number | undefined;
   #state: RunState | undefined;
   #seen: AirflowRun | undefined;
   #isAdopted = false;
@@ -82,7 +83,7 @@ class Follower {
     this.#following = following;
     this.#tasks = new TaskReader(following);
     this.#sights = new SightQueue(watchRun(following), following.clock);
-    this.#startedAt = this.#lastSign = following.clock.now();
+    this.#startedAt = following.clock.now();
   }
 
   async *updates(): AsyncGenerator<RunUpdate, void, undefined> {
@@ -97,9 +98,9 @@ class Follower {
   #dueAt(): number | undefined {
     const { queuedMs } = this.#following;
     const isLimited = this.#queuedSince !== undefined && queuedMs > 0 && this.#queued === undefined;
-    const due = [this.#nextRead, isLimited ? (this.#queuedSince as number) + queuedMs : undefined];
-    const known = due.filter((at) => at !== undefined);
-    return known.length === 0 ? undefined : Math.min(...known);
+    const queuedUntil = isLimited ? (this.#queuedSince as number) + queuedMs : undefined;
+    const next = Math.min(this.#nextRead ?? Number.POSITIVE_INFINITY, queuedUntil ?? Number.POSITIVE_INFINITY);
+    return Number.isFinite(next) ? next : undefined;
   }
 
   async *#onTime(): AsyncGenerator<RunUpdate, boolean, undefined> {
@@ -133,7 +134,7 @@ class Follower {
   }
 
   #sign(): void {
-    this.#lastSign = this.#following.clock.now();
+    this.#awaySince = undefined;
     this.#isAwayTold = false;
   }
 
@@ -151,7 +152,7 @@ class Follower {
     const { clock, log } = this.#following;
     const state = word === 'queued' ? 'queued' : 'running';
     if (state === 'running') this.#hasBegun = true;
-    this.#tellOnce(STATES.has(word) ? undefined : `Airflow says that the run is ${oneLine(word, 60)}, which is no end`);
+    if (!STATES.has(word)) this.#tellOnce(`Airflow says that the run is ${oneLine(word, 60)}, which is no end`);
     if (state === this.#state) return;
     if (state === 'queued' && this.#state !== undefined) {
       log?.info('Somebody has cleared tasks of the run: it begins again and is followed on.');
@@ -173,14 +174,13 @@ class Follower {
     }
   }
 
-  #tellOnce(text: string | undefined): void {
-    if (text === undefined || this.#told.has(text)) return;
+  #tellOnce(text: string): void {
+    if (this.#told.has(text)) return;
     this.#told.add(text);
     this.#following.log?.info(text);
   }
 
   // ---- too long in the queue
-
   async *#waitsTooLong(): AsyncGenerator<RunUpdate, boolean, undefined> {
     const { api, run, clock, signal, queuedMs, warning } = this.#following;
     try {
@@ -206,7 +206,6 @@ class Follower {
   }
 
   // ---- the end
-
   async *#end(run: AirflowRun): AsyncGenerator<RunUpdate, boolean, undefined> {
     const stopped = this.#hasStoppedAgain ? run : await stopAgain(run, this.#following);
     this.#hasStoppedAgain = true;
@@ -215,7 +214,7 @@ class Follower {
     if (unread === undefined && !this.#tasks.isSettled && (yield* this.#goesOn())) return false;
     yield* this.#conclude({
       word: stopped.state === 'success' ? 'success' : 'failed',
-      stop: stopNoted(stopped.note) ?? 'no',
+      stop: stopNoted(stopped.note) ?? (this.#queued === undefined ? 'no' : 'deadline'),
       unread,
       startedAt: run.startedAt ?? run.queuedAt ?? this.#startedAt,
       endedAt: run.endedAt ?? this.#following.clock.now(),
@@ -254,7 +253,8 @@ class Follower {
 
   async *#away(error: PlumblineError, waitMs: number): AsyncGenerator<RunUpdate, boolean, undefined> {
     const { clock, lostAfterMs, log } = this.#following;
-    const awayMs = clock.now() - this.#lastSign;
+    this.#awaySince ??= clock.now();
+    const awayMs = clock.now() - this.#awaySince;
     log?.debug(`Following again in ${Math.round(waitMs)} ms: ${error.message}`);
     if (awayMs >= lostAfterMs) return yield* this.#lost({ word: 'lost', because: error, awayMs });
     if (awayMs >= LONG_WAIT_MS && !this.#isAwayTold) {

@@ -1,6 +1,6 @@
 import type { JsonValue } from '#core/json.ts';
-import type { Fields } from '../answer-fields.ts';
-import type { AirflowAssetEvent, AirflowHealth, AirflowRun, AirflowTaskInstance } from './airflow-api.ts';
+import { AnswerError, type Fields } from '../answer-fields.ts';
+import type { AirflowAssetEvent, AirflowHealth, AirflowRun, AirflowTaskInstance, RunName } from './airflow-api.ts';
 
 const MOST_TRIES = 1_000_000;
 const MOST_INSTANCES = 10_000_000;
@@ -20,6 +20,16 @@ export function readRun(fields: Fields): AirflowRun {
     endedAt: fields.maybeDate('end_date'),
     bundleVersion: fields.maybeName('bundle_version'),
   };
+}
+
+/**
+ * The DAG run that was asked for. What stands in front of a server can give an answer that was meant for somebody else.
+ * @throws {AnswerError} when it is another one
+ */
+export function readNamedRun(fields: Fields, { dagId, runId }: RunName): AirflowRun {
+  const run = readRun(fields);
+  if (run.dagId === dagId && run.runId === runId) return run;
+  throw new AnswerError('its answer is about another run');
 }
 
 /** A task instance of either API. */

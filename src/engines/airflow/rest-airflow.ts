@@ -1,5 +1,5 @@
 import type { JsonValue } from '#core/json.ts';
-import type { Fields } from '../answer-fields.ts';
+import { AnswerError, type Fields } from '../answer-fields.ts';
 import type {
   AirflowApi,
   AirflowAssetEvent,
@@ -18,10 +18,10 @@ import type {
 } from './airflow-api.ts';
 import type { AirflowClient } from './airflow-client.ts';
 import { type Dialect, dagPath, PAGE, part, query, runPath } from './dialect.ts';
-import { readPages } from './pages.ts';
+import { type Pages, readPages } from './pages.ts';
 import { readDag, readImportError, readTask } from './read-dag.ts';
 import { readLog } from './read-log.ts';
-import { readAssetEvent, readHealth, readRun, readTaskInstance } from './read-run.ts';
+import { readAssetEvent, readHealth, readNamedRun, readRun, readTaskInstance } from './read-run.ts';
 import { readWait } from './read-wait.ts';
 import { RunDates, runKeyOf } from './run-dates.ts';
 import { TRIGGER_REFUSALS, triggerRefusal } from './trigger-refusal.ts';
@@ -41,7 +41,7 @@ const HEALTH_MS = 5_000;
 /** Behind so many pages of newer runs those still wanted are asked for by their names. */
 const MOST_PAGES_OF_RUNS = 10;
 
-/** Of a list whose pages overlap. */
+/** Of a list that is not whole. */
 const MOST_READINGS = 3;
 
 /** An Airflow whose version is known, by its REST API. */
@@ -89,9 +89,10 @@ export class RestAirflow implements AirflowApi {
   }
 
   async run(dagId: string, runId: string, signal: AbortSignal): Promise<AirflowRun | undefined> {
+    const read = (fields: Fields) => readNamedRun(fields, { dagId, runId });
     const run = await this.#client.get(
       { path: runPath({ dagId, runId }), what: `show the run ${runId}`, signal },
-      readRun,
+      read,
     );
     return run && this.#dates.seen(run);
   }
@@ -100,7 +101,7 @@ export class RestAirflow implements AirflowApi {
     if (wanted.length === 0) return [];
     const missing = new Set(wanted.map(runKeyOf));
     const since = this.#dates.since(wanted);
-    const listed = await readPages(this.#client, {
+    const { entries: listed } = await readPages(this.#client, {
       request: (offset) => this.#dialect.runs(wanted, since, offset),
       what: `list ${wanted.length} runs`,
       read: readRun,
@@ -144,13 +145,13 @@ export class RestAirflow implements AirflowApi {
       also: TRIGGER_REFUSALS,
     });
     if (!answer.ok) throw triggerRefusal({ dagId, runId, airflow: this.url }, answer);
-    return this.#dates.seen(this.#client.read({ what }, answer, readRun));
+    return this.#dates.seen(this.#client.read({ what }, answer, (fields) => readNamedRun(fields, { dagId, runId })));
   }
 
   async setState(run: RunName, state: 'failed', signal: AbortSignal): Promise<AirflowRun> {
     const what = `stop the run ${run.runId}`;
     const answer = await this.#patch(runPath(run), { state }, what, signal);
-    return this.#client.read({ what }, answer, readRun);
+    return this.#client.read({ what }, answer, (fields) => readNamedRun(fields, run));
   }
 
   async setNote(run: RunName, note: string, signal: AbortSignal): Promise<void> {
@@ -186,20 +187,25 @@ export class RestAirflow implements AirflowApi {
     run: RunName,
     options: { readonly changedSince?: number | undefined; readonly signal: AbortSignal },
   ): Promise<readonly AirflowTaskInstance[]> {
+    const what = `list the task instances of the run ${run.runId}`;
     const found = new Map<string, AirflowTaskInstance>();
     for (let reading = 1; reading <= MOST_READINGS; reading += 1) {
-      const instances = await this.#instancePages(run, options);
-      const repeated = instances.length - new Set(instances.map(instanceKeyOf)).size;
-      for (const one of instances) found.set(instanceKeyOf(one), one);
-      if (repeated === 0 || found.size >= instances.length) break;
+      const { entries, total } = await this.#instancePages(run, what, options);
+      if (total === undefined) break;
+      for (const one of entries) found.set(instanceKeyOf(one), one);
+      if (found.size >= total) return [...found.values()];
     }
-    return [...found.values()];
+    // What is missing may have failed: a part, or none because somebody said 404, is not the whole.
+    return this.#client.interpret({ what }, () => {
+      throw new AnswerError('it does not give all of them');
+    });
   }
 
   #instancePages(
     run: RunName,
+    what: string,
     { changedSince, signal }: { readonly changedSince?: number | undefined; readonly signal: AbortSignal },
-  ): Promise<readonly AirflowTaskInstance[]> {
+  ): Promise<Pages<AirflowTaskInstance>> {
     const since = changedSince === undefined ? undefined : new Date(changedSince).toISOString();
     return readPages(this.#client, {
       request: (offset) => ({
@@ -207,7 +213,7 @@ export class RestAirflow implements AirflowApi {
         path: `${runPath(run)}/taskInstances${query({ limit: PAGE, offset, updated_at_gte: since })}`,
         list: 'task_instances',
       }),
-      what: `list the task instances of the run ${run.runId}`,
+      what,
       read: readTaskInstance,
       signal,
     });
@@ -241,13 +247,14 @@ export class RestAirflow implements AirflowApi {
     return this.#client.get({ path: this.#dialect.xcom(run, value), what, signal }, read);
   }
 
-  assetEvents(run: RunName, signal: AbortSignal): Promise<readonly AirflowAssetEvent[]> {
-    return readPages(this.#client, {
+  async assetEvents(run: RunName, signal: AbortSignal): Promise<readonly AirflowAssetEvent[]> {
+    const { entries } = await readPages(this.#client, {
       request: (offset) => this.#dialect.assetEvents(run, offset),
       what: `list the assets that the run ${run.runId} has written`,
       read: readAssetEvent,
       signal,
     });
+    return entries;
   }
 
   async health(signal: AbortSignal): Promise<AirflowHealth | undefined> {

@@ -19,6 +19,8 @@ export class SightQueue {
    */
   async next(dueAt: number | undefined): Promise<Sight | undefined> {
     this.#pending ??= this.#heard();
+    // A server that never stops talking keeps nobody from it.
+    if (dueAt !== undefined && dueAt <= this.#clock.now()) return undefined;
     if (dueAt === undefined) return this.#taken(await this.#pending);
     const off = new AbortController();
     try {

@@ -96,7 +96,7 @@ class Watch {
       for await (const state of this.#words(AbortSignal.any([signal, renewal.signal]))) {
         words += 1;
         this.#failures = 0;
-        if (isTerminal(state)) return yield await this.#readBack();
+        if (isTerminal(state)) return yield* this.#ended();
         yield { kind: 'state', state };
       }
     } catch (thrown) {
@@ -122,6 +122,12 @@ class Watch {
     yield await this.#readBack();
     if (words === 0) this.#muteWaits += 1;
     else await this.#pause();
+  }
+
+  /** What the wait says and the run does not, as behind a cache, is asked for no faster than by polling. */
+  async *#ended(): AsyncGenerator<Sight, void, undefined> {
+    yield await this.#readBack();
+    await this.#pause();
   }
 
   async #readBack(): Promise<Sight> {

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
+import type { ServerResponse } from 'node:http';
 import { cancelDagRun } from '#engines/airflow/cancel-dag-run.ts';
 import { saysProcessEnded } from '#engines/airflow/last-words.ts';
 import { RECORDED_LINES, RECORDED_RUN } from '../../../support/airflow/recorded-answers.ts';
-import { ScriptedAirflow } from '../../../support/airflow/scripted-airflow.ts';
+import { type AskedAirflow, ScriptedAirflow } from '../../../support/airflow/scripted-airflow.ts';
 import { failure } from '../../../support/plumbline-failure.ts';
 
 const DAG = 'answers_teardown';
@@ -110,6 +111,25 @@ for (const line of RECORDED_LINES) {
         cancelDagRun(place, RECORDED_RUN, 'cancelled', { signal: AbortSignal.timeout(200) }),
         failure('ERR_AIRFLOW_UNAVAILABLE', /did not stop the run .*: no answer in time/, /Set the run to failed/),
       );
+    });
+
+    it('is asked in time though it has more tasks than can be read by then', async () => {
+      server.on(INSTANCES, () => {});
+      assert.equal(await stop(), 'requested');
+      assert.ok(states().length > 0);
+    });
+
+    it('is stopped though its note could not be written', async () => {
+      const unnoted =
+        (answer: string) =>
+        (response: ServerResponse, { body }: AskedAirflow) => {
+          const isNote = 'note' in (JSON.parse(body) as object);
+          const { status, body: said } = isNote ? { status: 500, body: {} } : server.recorded(answer);
+          response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(said));
+        };
+      server.on(`PATCH ${RUN}`, unnoted('stopping')).on(`PATCH ${RUN}/setNote`, { status: 500 });
+      assert.equal(await stop(), 'stopped');
+      assert.deepEqual(states(), [{ state: 'failed' }, { state: 'failed' }]);
     });
 
     it('says so when it could not even be asked', async () => {

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { PlumblineError } from '#core/errors.ts';
 import type { RunOutcome, RunUpdate } from '#core/run.ts';
 import { airflowEngine } from '#engines/airflow/airflow-engine.ts';
+import { SightQueue } from '#engines/airflow/sight-queue.ts';
 import {
   instance,
   type Moment,
@@ -30,14 +31,40 @@ interface Followed {
 type Options = Omit<TimedAirflowOptions, 'clock' | 'moments'> & {
   readonly queuedMs?: number;
   readonly failOnTaskFailure?: boolean;
+  readonly kind?: typeof TimedAirflow;
 };
+
+/** The machine of the step sleeps for an hour, and has no network when it wakes. */
+class AsleepAirflow extends TimedAirflow {
+  readonly #clock: VirtualClock;
+  #hasSlept = false;
+
+  constructor(options: TimedAirflowOptions) {
+    super(options);
+    this.#clock = options.clock;
+  }
+
+  override async run(...asked: Parameters<TimedAirflow['run']>) {
+    if (this.#hasSlept || this.#clock.passed < 30_000) return super.run(...asked);
+    this.#hasSlept = true;
+    this.#clock.suspend(3_600_000);
+    throw AWAY;
+  }
+}
+
+/** Its wait says what the run does not. */
+class HastyAirflow extends TimedAirflow {
+  override async *wait(...asked: Parameters<TimedAirflow['wait']>) {
+    for await (const _ of super.wait(...asked)) yield 'success';
+  }
+}
 
 async function followed(
   moments: readonly Moment[],
-  { queuedMs, failOnTaskFailure, ...more }: Options = {},
+  { queuedMs, failOnTaskFailure, kind: Kind = TimedAirflow, ...more }: Options = {},
 ): Promise<Followed> {
   const clock = new VirtualClock();
-  const airflow = new TimedAirflow({ clock, moments, ...more });
+  const airflow = new Kind({ clock, moments, ...more });
   const told: string[] = [];
   const log = { debug: () => {}, info: (text: string) => told.push(text) };
   const engine = airflowEngine({
@@ -235,6 +262,42 @@ describe('following a DAG run', () => {
     );
     assert.equal(outcome.state, 'succeeded');
     assert.ok(airflow.count('wait') <= 75, `${airflow.count('wait')}`);
+  });
+
+  it('is not lost to a machine that slept: nobody asked meanwhile', async () => {
+    const run = await followed(
+      [
+        { ...(GOOD[1] as Moment), at: 0 },
+        { ...(GOOD[2] as Moment), at: 3_700_000 },
+      ],
+      { kind: AsleepAirflow },
+    );
+    assert.equal(run.outcome.state, 'succeeded');
+  });
+
+  it('believes no wait that says success while the run goes on, and asks no more often for it', async () => {
+    const { airflow, outcome, took } = await followed(
+      [
+        { at: 0, state: 'running', tasks: [] },
+        { at: 600_000, state: 'success', tasks: [] },
+      ],
+      { wait: true, kind: HastyAirflow },
+    );
+    assert.deepEqual([outcome.state, took >= 600_000], ['succeeded', true]);
+    assert.ok(airflow.count('wait') <= 75, `${airflow.count('wait')}`);
+  });
+
+  it('does what is due also when the server never stops talking', async () => {
+    const sight = { kind: 'state', state: 'queued' } as const;
+    const clock = new VirtualClock();
+    const sights = new SightQueue(
+      (async function* () {
+        for (;;) yield sight;
+      })(),
+      clock,
+    );
+    assert.equal(await sights.next(clock.now()), undefined);
+    assert.deepEqual(await sights.next(clock.now() + 1), sight);
   });
 
   it('is a success with warnings when failed tasks hide in it, and a failure when that is wanted', async () => {

@@ -41,17 +41,17 @@ for (const line of RECORDED_LINES) {
         .on('GET /dags/answers_mapped/dagRuns/none', 'runMissing')
         .on(`GET ${VALUES_PATH}/taskInstances/push/xcomEntries/none`, 'xcomMissing')
         .on(`GET ${MAPPED_PATH}/taskInstances/part/logs/1`, 'logMissing')
-        .on('GET /dags/answers_mapped/dagRuns/none/taskInstances', 'runMissing')
         .open();
       assert.equal(await api.dag('none', SIGNAL), undefined);
       assert.equal(await api.run('answers_mapped', 'none', SIGNAL), undefined);
       assert.equal(await api.xcom(VALUES, { taskId: 'push', mapIndex: -1, key: 'none' }, SIGNAL), undefined);
       assert.equal(await api.log(MAPPED, { taskId: 'part', mapIndex: 9, tryNumber: 1 }, SIGNAL), undefined);
-      assert.deepEqual(await api.taskInstances({ ...MAPPED, runId: 'none' }, { signal: SIGNAL }), []);
     });
 
     it('triggers with what its version wants and nothing else', async () => {
-      const api = await server.on('POST /dags/answers_params/dagRuns', 'triggered').open();
+      const api = await server
+        .on('POST /dags/answers_params/dagRuns', 'triggered', { like: 'triggered', body: { dag_run_id: 'r' } })
+        .open();
       const conf = { region: 'north' };
       const run = await api.trigger('answers_params', { runId: RECORDED_RUN, conf }, SIGNAL);
       await api.trigger('answers_params', { runId: 'r', conf, note: 'n', logicalDate: '2026-01-01T00:00:00Z' }, SIGNAL);
@@ -128,20 +128,41 @@ for (const line of RECORDED_LINES) {
       const [a, b, c] = task_instances;
       const api = await server.on(path, page(a, b), page(b), page(a, b), page(c)).open();
       assert.equal((await api.taskInstances(MAPPED, { signal: SIGNAL })).length, 3);
-      server.on(path, page(a, b, b)).asked.length = 0;
-      assert.equal((await api.taskInstances(MAPPED, { signal: SIGNAL })).length, 2);
-      assert.equal(server.asked.length, 3);
     });
 
-    it('ends with a list whose count says more than there is', async () => {
+    it('takes no part of the task instances for all of them', async () => {
+      const { task_instances } = server.recorded('instances1').body as { task_instances: object[] };
+      const path = `GET ${MAPPED_PATH}/taskInstances`;
+      const page = (total_entries: number, ...instances: readonly (object | undefined)[]) => ({
+        status: 200,
+        body: { task_instances: instances, total_entries },
+      });
+      const [a, b] = task_instances;
+      const api = await server.on(path, page(3, a, b, b)).open();
+      const whole = () => api.taskInstances(MAPPED, { signal: SIGNAL });
+      await assert.rejects(whole(), failure('ERR_AIRFLOW_PROTOCOL', /task instances .* does not give all of them/));
+      assert.equal(server.asked.length, 3);
+      server.on(path, page(4, a), page(4));
+      await assert.rejects(whole(), failure('ERR_AIRFLOW_PROTOCOL', /all of them/));
+      server.on(path, 'runMissing');
+      await assert.rejects(whole(), failure('ERR_AIRFLOW_PROTOCOL', /all of them/));
+      server.on(path, page(0));
+      assert.deepEqual(await whole(), []);
+    });
+
+    it('believes no answer about another run', async () => {
       const api = await server
-        .on(`GET ${MAPPED_PATH}/taskInstances`, 'instances2', {
-          status: 200,
-          body: { task_instances: [], total_entries: 4 },
-        })
+        .on('GET /dags/answers_mapped/dagRuns/other', 'run')
+        .on('GET /dags/other/dagRuns/plumbline-0123456789abcdef0123', 'run')
+        .on('PATCH /dags/answers_mapped/dagRuns/other', 'run')
+        .on('POST /dags/answers_mapped/dagRuns', 'run')
         .open();
-      assert.equal((await api.taskInstances(MAPPED, { signal: SIGNAL })).length, 1);
-      assert.equal(server.asked.length, 2);
+      const other = { dagId: 'answers_mapped', runId: 'other' };
+      const another = failure('ERR_AIRFLOW_PROTOCOL', /about another run/);
+      await assert.rejects(api.run(other.dagId, other.runId, SIGNAL), another);
+      await assert.rejects(api.run('other', RECORDED_RUN, SIGNAL), another);
+      await assert.rejects(api.setState(other, 'failed', SIGNAL), another);
+      await assert.rejects(api.trigger(other.dagId, { runId: 'other', conf: {} }, SIGNAL), another);
     });
 
     it('asks for many runs at once, and by its name only for one that the list does not have', async () => {
