@@ -63,13 +63,15 @@ const CASES: readonly AirflowCase[] = [
       await airflow.truth.runIs('flow_one_at_a_time', 'in-the-way', ['running']);
     },
     check: async (step, airflow) => {
+      const inTheWay = await airflow.truth.run('flow_one_at_a_time', 'in-the-way');
+      await airflow.truth.setState('flow_one_at_a_time', 'in-the-way', 'failed');
+      assert.equal(inTheWay?.state, 'running', 'left alone');
       assert.equal(step.result, 'Failed');
       assert.ok(step.codes.error.includes('ERR_RUN_QUEUED'), step.errors.join('\n'));
       assert.match(step.errors.join('\n'), /max_active_runs/);
       assert.equal((await airflow.truth.run('flow_one_at_a_time', step.output('dagRunId') ?? ''))?.state, 'failed');
-      assert.equal((await airflow.truth.run('flow_one_at_a_time', 'in-the-way'))?.state, 'running', 'left alone');
-      await airflow.truth.setState('flow_one_at_a_time', 'in-the-way', 'failed');
     },
+  },
   },
   {
     title: 'a run that somebody else fails in Airflow: red, and not called cancelled by us',
