@@ -178,7 +178,7 @@ export class AirflowLedger {
     return {
       id: taskInstanceId(instance),
       family: taskId,
-      parameters: mapIndex < 0 ? {} : { map_index: String(mapIndex), ...(label && { label }) },
+      parameters: mapIndex < 0 ? {} : mapped(String(mapIndex), label),
       state,
       dependsOn: this.#structure.dependsOn(taskId, this.#ids),
       startedAt: ran ? instance.startedAt : undefined,
@@ -190,6 +190,11 @@ export class AirflowLedger {
       statusMessage: readTaskState(instance.state, this.#hasEnded).message,
     };
   }
+}
+
+/** Airflow 3 labels every mapped task, with its index where the DAG gives it no name. */
+function mapped(index: string, label: string | undefined): TaskRecord['parameters'] {
+  return { map_index: index, ...(label && label !== index && { label }) };
 }
 
 const UNTOLD = {

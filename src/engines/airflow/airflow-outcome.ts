@@ -71,6 +71,7 @@ function dimensionsOf({ word, stop, began, failOnTaskFailure, tasks, unread }: E
 }
 
 function tasksSay(tasks: readonly TaskRecord[]): Dimensions['tasks'] {
+  if (tasks.length === 0) return 'none';
   if (tasks.some(({ state }) => state === 'failed')) return 'failed';
   return tasks.every(({ state }) => isAtEnd(state)) ? 'good' : 'open';
 }
@@ -89,6 +90,7 @@ const SAYS: Readonly<Record<string, Says>> = {
   'failed-by-itself': (run) =>
     `Airflow says that ${nameOf(run)} failed, and none of its tasks did${countsOf(run)}: somebody set its state, or its dagrun_timeout was over`,
   'failed-unread': (run) => `${nameOf(run)} failed, and its tasks could not be read: ${run.unread}`,
+  'nothing-ran': (run) => `${nameOf(run)} succeeded for Airflow without a single task in it`,
   succeeded: (run) => `${nameOf(run)} succeeded${countsOf(run)}`,
   'hidden-failure': (run) => `${nameOf(run)} succeeded for Airflow, with failed tasks in it${countsOf(run)}`,
   'hidden-failure-red': (run) =>
@@ -107,6 +109,8 @@ const REMEDIES: Readonly<Record<string, string>> = {
   queued: 'Mend what it waits for, or raise the input queuedTimeout.',
   deadline: 'Raise the input timeout, or see why its tasks take so long.',
   'failed-by-itself': "See the run's events in the audit log of Airflow.",
+  'nothing-ran':
+    "Give a logicalDate that is not before the DAG's start_date: Airflow ends such a run at once; or see whether the DAG has tasks.",
   unverified: 'Let the user of the connection read task instances, and look at the run in Airflow.',
   'unverified-red': 'Let the user of the connection read task instances, and look at the run in Airflow.',
 };

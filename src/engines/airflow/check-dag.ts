@@ -58,10 +58,26 @@ async function fullness({ api, dagId }: DagPlace, dag: AirflowDag, signal: Abort
   return `The DAG ${dagId} has ${runs} and may have ${maxActiveRuns} at a time (max_active_runs): the run waits until one of them ends`;
 }
 
+/** Not everybody who may run a DAG may read them: they explain what is wrong, and are not it. */
+async function importErrors(
+  { api, log }: DagPlace,
+  file: string | undefined,
+  signal: AbortSignal,
+): Promise<readonly ImportError[]> {
+  try {
+    return await api.importErrors(file, signal);
+  } catch (thrown) {
+    signal.throwIfAborted();
+    if (!(thrown instanceof PlumblineError)) throw thrown;
+    log?.debug(`Import errors were not read: ${thrown.message}`);
+    return [];
+  }
+}
+
 /** An import error of a file names no DAG; the one whose text or file speaks of this one explains why it is not there. */
 async function notFound(place: DagPlace, signal: AbortSignal): Promise<PlumblineError> {
   const { api, dagId } = place;
-  const errors = await api.importErrors(undefined, signal);
+  const errors = await importErrors(place, undefined, signal);
   const ours = errors.find(({ file, text }) => mentions(file, dagId) || mentions(text, dagId));
   if (ours !== undefined) return importError(place, ours, 'Airflow has no such DAG, and the file');
   return new PlumblineError('ERR_DAG_NOT_FOUND', `The DAG ${dagId} was not found in Airflow at ${api.url}`, {
@@ -89,7 +105,7 @@ function others(errors: readonly ImportError[]): string {
 async function checkFile(place: DagPlace, dag: AirflowDag, signal: AbortSignal): Promise<void> {
   if (dag.hasImportErrors) {
     const file = dag.fileLocation?.split('/').at(-1);
-    const [error] = await place.api.importErrors(file, signal);
+    const [error] = await importErrors(place, file, signal);
     if (error !== undefined || !dag.isStale)
       throw importError(place, error ?? { file: file ?? '', text: '' }, 'the DAG has been changed, and the file');
   }

@@ -1,4 +1,5 @@
 import type { Writable } from 'node:stream';
+import { type Clock, systemClock } from '#core/clock.ts';
 import { PlumblineError } from '#core/errors.ts';
 import type { Logger } from '#core/logger.ts';
 import { neutralise } from '#core/neutralise.ts';
@@ -14,6 +15,7 @@ export interface FailureLogsOptions {
   /** Gets the logs, neutralised; absent: nobody does. */
   readonly output?: Writable | undefined;
   readonly log?: Pick<Logger, 'debug'> | undefined;
+  readonly clock?: Clock | undefined;
 }
 
 /** What a log says of a failed try. */
@@ -36,6 +38,9 @@ const MOST_LOGS = 50;
 const KEPT_LINES = 5_000;
 const MOST_PIECES = 200;
 const REASON_LENGTH = 300;
+/** The end of a run is not told before its logs are read: for how long one is, and all of them. Milliseconds. */
+const LOG_MS = 60_000;
+const LOGS_MS = 180_000;
 
 interface Tail {
   readonly lines: readonly string[];
@@ -52,6 +57,7 @@ export class FailureLogs {
   #lines = RUN_LINES;
   #characters = RUN_CHARACTERS;
   #isFull = false;
+  #spentMs = 0;
 
   constructor(options: FailureLogsOptions) {
     this.#options = options;
@@ -65,13 +71,16 @@ export class FailureLogs {
     if (!this.#read.has(failed.id) && this.#read.size >= MOST_LOGS) {
       return { failure: unexplained(`Its log was not read: more than ${MOST_LOGS} tasks failed`) };
     }
+    if (this.#spentMs >= LOGS_MS) {
+      return { failure: unexplained(`Its log was not read: those before it took ${LOGS_MS / 1_000} s`) };
+    }
     this.#read.add(failed.id);
     try {
-      const tail = await this.#tail(failed, signal);
+      const tail = await this.#timed(() => this.#tail(failed, signal));
       if (tail === undefined) return noLog('Airflow has none of it');
       this.#show(failed, tail);
       const failure = pythonFailure(tail.lines);
-      return { failure: failure ?? (isLast || failed.isRetried ? withoutException(tail.lines) : undefined) };
+      return { failure: failure ?? (isLast || failed.isRetried ? withoutException(tail) : undefined) };
     } catch (thrown) {
       signal.throwIfAborted();
       return this.#unreadable(thrown, isLast || failed.isRetried);
@@ -86,13 +95,24 @@ export class FailureLogs {
     return noLog(why);
   }
 
+  async #timed<Answer>(read: () => Promise<Answer>): Promise<Answer> {
+    const { clock = systemClock } = this.#options;
+    const began = clock.now();
+    try {
+      return await read();
+    } finally {
+      this.#spentMs += Math.max(0, clock.now() - began);
+    }
+  }
+
   /** `undefined`: there is no log. */
   async #tail(failed: FailedTry, signal: AbortSignal): Promise<Tail | undefined> {
-    const { api, run } = this.#options;
+    const { api, run, clock = systemClock } = this.#options;
+    const until = clock.now() + LOG_MS;
     let lines: readonly string[] = [];
     let total = 0;
     let from: string | undefined;
-    for (let piece = 0; piece < MOST_PIECES; piece += 1) {
+    for (let piece = 0; piece < MOST_PIECES && clock.now() < until; piece += 1) {
       const answer = await api.log(run, { ...failed, from }, signal);
       if (answer === undefined) return piece === 0 ? undefined : { lines, total, isCut: true };
       total += answer.lines.length;
@@ -155,10 +175,10 @@ function noLog(why: string): Explanation {
 }
 
 /** The last error that was logged, which is what there is when the process was killed, for example. */
-function withoutException(lines: readonly string[]): TaskFailure {
+function withoutException({ lines, isCut }: Tail): TaskFailure {
   const entry = lines.findLast((line) => ERROR_ENTRY.test(line));
   const said = entry === undefined ? undefined : ERROR_ENTRY.exec(entry)?.[1];
-  const message =
-    said === undefined ? 'Its log tells no exception' : `Its log tells no exception; its last error: ${said}`;
+  const what = isCut ? 'Its log was not read to its end, and tells no exception before' : 'Its log tells no exception';
+  const message = said === undefined ? what : `${what}; its last error: ${said}`;
   return { type: NO_EXCEPTION, message, traceback: lines.slice(-RETRY_LINES).join('\n') };
 }

@@ -10,7 +10,7 @@ export interface Dimensions {
   /** It has left the queue. */
   readonly began: 'yes' | 'no';
   /** What its task instances say, all of them read after the end. */
-  readonly tasks: 'good' | 'failed' | 'open' | 'unread';
+  readonly tasks: 'good' | 'failed' | 'open' | 'none' | 'unread';
   readonly failOnTaskFailure: 'yes' | 'no';
 }
 
@@ -18,7 +18,7 @@ export const DIMENSIONS: { readonly [Name in keyof Dimensions]: readonly Dimensi
   word: ['success', 'failed', 'lost', 'deleted', 'refused'],
   stop: ['no', 'cancelled', 'deadline'],
   began: ['yes', 'no'],
-  tasks: ['good', 'failed', 'open', 'unread'],
+  tasks: ['good', 'failed', 'open', 'none', 'unread'],
   failOnTaskFailure: ['yes', 'no'],
 };
 
@@ -46,12 +46,19 @@ export const OUTCOME_ROWS: readonly OutcomeRow[] = [
   row('task-failed', { word: ['failed'], stop: ['no'], tasks: ['failed'] }, 'failed', 'refuted', undefined),
   row(
     'failed-by-itself',
-    { word: ['failed'], stop: ['no'], tasks: ['good', 'open'] },
+    { word: ['failed'], stop: ['no'], tasks: ['good', 'open', 'none'] },
     'failed',
     'refuted',
     'ERR_RUN_FAILED',
   ),
   row('failed-unread', { word: ['failed'], stop: ['no'], tasks: ['unread'] }, 'failed', 'refuted', 'ERR_RUN_FAILED'),
+  row(
+    'nothing-ran',
+    { word: ['success'], stop: ['no'], tasks: ['none'] },
+    'succeeded',
+    'unverifiable',
+    'ERR_RUN_UNVERIFIED',
+  ),
   row('succeeded', { word: ['success'], stop: ['no'], tasks: ['good'] }, 'succeeded', 'confirmed', undefined),
   row(
     'hidden-failure',

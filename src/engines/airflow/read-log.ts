@@ -91,13 +91,36 @@ function textLines(content: string): readonly string[] {
   return (texts ?? [content]).flatMap((text) => text.split('\n'));
 }
 
-const PAIR = /\(\s*(?:'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")\s*,\s*('(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")\s*\)/gs;
-
-/** The texts of `[('host', 'text'), …]`, which is what Airflow 2 puts into its JSON; `undefined` when it is something else. */
+/**
+ * The texts of `[('host', 'text'), …]`, which is what Airflow 2 puts into its JSON; `undefined` when it is something else. No
+ * regular expression: one that tells literals apart runs out of stack within a log of 16 MB.
+ */
 function pythonTexts(content: string): readonly string[] | undefined {
   if (!content.startsWith("[('") && !content.startsWith('[("')) return undefined;
-  const texts = [...content.matchAll(PAIR)].map(([, literal = '']) => unescaped(literal.slice(1, -1)));
+  const literals: string[] = [];
+  for (let at = 2; at < content.length; ) {
+    const end = literalEnd(content, at);
+    if (end === -1) break;
+    literals.push(content.slice(at + 1, end));
+    BETWEEN.lastIndex = end + 1;
+    at = end + 1 + (BETWEEN.exec(content)?.[0].length ?? 0);
+  }
+  const texts = literals.filter((_, index) => index % 2 === 1).map(unescaped);
   return texts.length > 0 ? texts : undefined;
+}
+
+/** What stands between two literals; short, whatever the content is. */
+const BETWEEN = /[\s,()]{0,100}/y;
+
+/** The index of the quote that ends the literal that begins here; -1 when none does. */
+function literalEnd(content: string, start: number): number {
+  const quote = content[start];
+  if (quote !== "'" && quote !== '"') return -1;
+  for (let at = start + 1; at < content.length; at += 1) {
+    if (content[at] === '\\') at += 1;
+    else if (content[at] === quote) return at;
+  }
+  return -1;
 }
 
 const ESCAPE = /\\(?:x([0-9a-f]{2})|u([0-9a-f]{4})|U([0-9a-f]{8})|(.))/gs;

@@ -17,9 +17,13 @@ async function* linesOf(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<strin
   const decoder = new TextDecoder();
   let rest = '';
   for await (const chunk of chunks) {
-    rest += decoder.decode(chunk, { stream: true });
-    const lines = rest.split('\n');
-    rest = lines.pop() ?? '';
+    // Only what is new is looked through: a line may come byte by byte.
+    const [first = '', ...others] = decoder.decode(chunk, { stream: true }).split('\n');
+    rest += first;
+    const last = others.pop();
+    if (last === undefined && rest.length <= LONGEST_LINE) continue;
+    const lines = last === undefined ? [] : [rest, ...others];
+    rest = last ?? rest;
     yield* lines.filter((line) => line.trim() !== '');
     if (rest.length > LONGEST_LINE) return;
   }

@@ -112,11 +112,18 @@ export class TaskReader {
     this.#isStructured = false;
   }
 
+  /** Which task depends on which decides nothing: without it there is just less to tell. */
   async #structure(): Promise<void> {
     if (this.#isStructured) return;
-    const { api, run, signal } = this.#reading;
-    this.#ledger.restructure(new TaskStructure(await api.tasks(run.dagId, signal)));
-    this.#isStructured = true;
+    const { api, run, signal, log } = this.#reading;
+    try {
+      this.#ledger.restructure(new TaskStructure(await api.tasks(run.dagId, signal)));
+      this.#isStructured = true;
+    } catch (thrown) {
+      signal.throwIfAborted();
+      if (!(thrown instanceof PlumblineError)) throw thrown;
+      log?.debug(`The tasks of the DAG ${run.dagId} were not read: ${thrown.message}`);
+    }
   }
 
   #notRead(thrown: unknown): void {

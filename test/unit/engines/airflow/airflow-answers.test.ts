@@ -155,6 +155,17 @@ describe('A log of a task', () => {
     );
   });
 
+  it('is read whatever its length', () => {
+    const content = `[('host', '${'a line of it\\n'.repeat(1_500_000)}the end')]`;
+    assert.ok(content.length > 20_000_000);
+    assert.equal(lines(JSON_TYPE, JSON.stringify({ content })).at(-1), 'the end');
+  });
+
+  it('is of all hosts', () => {
+    const content = String.raw`[('a', "it's\n\"so\""), ('b', 'two'),  ('c', 'three'`;
+    assert.deepEqual(lines(JSON_TYPE, JSON.stringify({ content })), ["it's", '"so"', 'two']);
+  });
+
   it('is as it came when it is no literal of Python', () => {
     assert.deepEqual(lines(JSON_TYPE, '{"content":"a\\nb\\n"}'), ['a', 'b']);
     assert.deepEqual(lines('text/plain; charset=utf-8', 'a\r\nb\n\n'), ['a', 'b']);

@@ -177,10 +177,9 @@ describe('the ledger of task instances', () => {
   it('does not tell of a mapped task before it is known how many it becomes', () => {
     const folded = ledger();
     assert.deepEqual(folded.fold([instance('load')], whole), []);
-    const expanded = [0, 1].map((mapIndex) =>
-      instance('load', { mapIndex, label: mapIndex === 1 ? 'north' : undefined }),
-    );
+    const expanded = [0, 1].map((mapIndex) => instance('load', { mapIndex, label: mapIndex === 1 ? 'north' : '0' }));
     assert.deepEqual(arrows(folded.fold(expanded, whole)), ['load[0] - pending', 'load[1] - pending']);
+    assert.deepEqual(folded.get('load[0]')?.parameters, { map_index: '0' });
     assert.deepEqual(folded.get('load[1]')?.parameters, { map_index: '1', label: 'north' });
   });
 

@@ -124,6 +124,14 @@ for (const line of RECORDED_LINES) {
       assert.equal(server.clock.slept, 0);
     });
 
+    it('what is wrong is told also to somebody who may not read import errors', async () => {
+      const forbidden = { status: 403, body: { detail: 'Forbidden' } };
+      server.on('GET /dags/none/details', 'dagMissing').on('GET /importErrors', forbidden);
+      await assert.rejects(check({}, 'none'), failure('ERR_DAG_NOT_FOUND', /was not found/));
+      server.on(DETAILS, { like: 'dag', body: { has_import_errors: true } });
+      await assert.rejects(check(), failure('ERR_DAG_IMPORT', /cannot be imported/));
+    });
+
     it('what Airflow quotes can be no command of a pipeline', async () => {
       const text = '##vso[task.complete result=Succeeded]\n\n';
       server.on('GET /dags/none/details', 'dagMissing').on('GET /importErrors', {

@@ -3,6 +3,7 @@ import { Writable } from 'node:stream';
 import { PlumblineError } from '#core/errors.ts';
 import type { AirflowApi, LogPiece } from '#engines/airflow/airflow-api.ts';
 import { FailureLogs } from '#engines/airflow/failure-logs.ts';
+import { VirtualClock } from '../../../support/virtual-clock.ts';
 
 const RUN = { dagId: 'sales', runId: 'r1' };
 const { signal } = new AbortController();
@@ -10,7 +11,10 @@ const tried = (id: string, isRetried = false) => ({ id, taskId: id, mapIndex: -1
 const TRACEBACK = ['Traceback (most recent call last):', '  File "/dags/a.py", line 3, in a', 'ValueError: no rows'];
 
 /** What is shown of logs that are read in these pieces. */
-function reading(log: AirflowApi['log']): { readonly logs: FailureLogs; readonly shown: () => string } {
+function reading(
+  log: AirflowApi['log'],
+  clock?: VirtualClock,
+): { readonly logs: FailureLogs; readonly shown: () => string } {
   let shown = '';
   const output = new Writable({
     write: (chunk, _, done) => {
@@ -18,7 +22,7 @@ function reading(log: AirflowApi['log']): { readonly logs: FailureLogs; readonly
       done();
     },
   });
-  return { logs: new FailureLogs({ api: { log }, run: RUN, output }), shown: () => shown };
+  return { logs: new FailureLogs({ api: { log }, run: RUN, output, clock }), shown: () => shown };
 }
 
 const inPieces =
@@ -29,6 +33,22 @@ const inPieces =
   };
 
 describe('logs of failed tasks', () => {
+  it('hold the end of a run up for a few minutes, however slow and long they are', async () => {
+    const clock = new VirtualClock();
+    const slow: AirflowApi['log'] = async () => {
+      clock.suspend(25_000);
+      return { lines: ['on and on'], next: 'more' };
+    };
+    const { logs } = reading(slow, clock);
+    const messages: (string | undefined)[] = [];
+    for (const id of ['a', 'b', 'c', 'd']) {
+      messages.push((await logs.explain(tried(id), true, signal)).failure?.message);
+    }
+    assert.match(messages[0] ?? '', /was not read to its end/);
+    assert.match(messages[3] ?? '', /was not read: those before it took/);
+    assert.ok(clock.passed <= 240_000, `${clock.passed}`);
+  });
+
   it('are read piece by piece to their end', async () => {
     const { logs, shown } = reading(inPieces(['one'], ['two'], TRACEBACK));
     const { failure } = await logs.explain(tried('a'), true, signal);

@@ -52,6 +52,13 @@ class AsleepAirflow extends TimedAirflow {
   }
 }
 
+/** Nobody may see of what its DAGs are made. */
+class SecretiveAirflow extends TimedAirflow {
+  override async tasks(): Promise<never> {
+    throw REFUSED;
+  }
+}
+
 /** Its wait says what the run does not. */
 class HastyAirflow extends TimedAirflow {
   override async *wait(...asked: Parameters<TimedAirflow['wait']>) {
@@ -324,6 +331,11 @@ describe('following a DAG run', () => {
     );
     const red = await followed(moments, { failOnTaskFailure: true });
     assert.deepEqual([red.outcome.state, codesOf(red)], ['lost', ['error ERR_RUN_UNVERIFIED']]);
+  });
+
+  it('is verified by its task instances also when nobody may see how they depend on each other', async () => {
+    const { outcome } = await followed(GOOD, { kind: SecretiveAirflow });
+    assert.deepEqual([outcome.state, outcome.verified, outcome.tasks.length], ['succeeded', 'confirmed', 2]);
   });
 
   it('stays cancelled when a teardown makes a success of it, which is stopped once more', async () => {

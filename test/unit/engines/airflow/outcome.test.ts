@@ -79,6 +79,11 @@ const CASES: Readonly<
     found: ['error ERR_RUN_FAILED'],
     says: /could not be read: Forbidden/,
   },
+  'nothing-ran': {
+    run: { tasks: [] },
+    found: ['warning ERR_RUN_UNVERIFIED'],
+    says: /without a single task in it$/,
+  },
   succeeded: { run: {}, found: [], says: /^The run r1 of the DAG sales succeeded \(1 done, 1 blocked, 1 skipped\)$/ },
   'hidden-failure': { run: { tasks: FAILED }, found: ['warning ERR_RUN_TASK_FAILED'], says: /with failed tasks in it/ },
   'hidden-failure-red': {
