@@ -72,7 +72,6 @@ const CASES: readonly AirflowCase[] = [
       assert.equal((await airflow.truth.run('flow_one_at_a_time', step.output('dagRunId') ?? ''))?.state, 'failed');
     },
   },
-  },
   {
     title: 'a run that somebody else fails in Airflow: red, and not called cancelled by us',
     dag: 'flow_endless',
