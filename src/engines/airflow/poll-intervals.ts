@@ -1,12 +1,13 @@
 const SHORTEST_MS = 500;
-const LONGEST_MS = 10_000;
+/** With the time that the request takes, the next look is ten seconds after the last. */
+const LONGEST_MS = 9_700;
 /** The interval as a part of the time that the run has been followed for: a short run is seen to end soon after it did. */
 const PART_OF_AGE = 0.4;
 /** Spreads the requests of many pipelines, and still leaves 75 of them in ten minutes. */
-const JITTER = 0.05;
+const JITTER = 0.02;
 
 /**
- * Milliseconds until the state of a run is asked for again: half a second at first, ten at most.
+ * Milliseconds until the state of a run is asked for again: half a second at first, 9.7 s at most.
  * @param ageMs for how long it has been followed
  * @param random 0 to 1
  */
@@ -36,6 +37,7 @@ export function taskReadGap(readsBefore: number): number {
 }
 
 const FIRST_BACKOFF_MS = 250;
+const LONGEST_BACKOFF_MS = 10_000;
 const LONGEST_ASKED_MS = 60_000;
 
 /**
@@ -45,6 +47,6 @@ const LONGEST_ASKED_MS = 60_000;
  * @param random 0 to 1
  */
 export function backOff(failures: number, askedMs: number | undefined, random: number): number {
-  const longest = Math.min(FIRST_BACKOFF_MS * 2 ** Math.min(failures - 1, 20), LONGEST_MS);
+  const longest = Math.min(FIRST_BACKOFF_MS * 2 ** Math.min(failures - 1, 20), LONGEST_BACKOFF_MS);
   return Math.max(longest * (0.5 + random / 2), Math.min(askedMs ?? 0, LONGEST_ASKED_MS));
 }

@@ -17,7 +17,7 @@ describe('intervals of polling', () => {
     fc.assert(
       fc.property(fc.double({ min: 0, max: 1e12, noNaN: true }), random, (age, chance) => {
         const interval = pollInterval(age, chance);
-        assert.ok(interval >= 475 && interval <= 10_000, `${interval}`);
+        assert.ok(interval >= 490 && interval <= 10_000, `${interval}`);
       }),
     );
   });
