@@ -1,5 +1,7 @@
 import { parseDuration } from '#core/duration.ts';
+import { PlumblineError } from '#core/errors.ts';
 import type { JsonValue } from '#core/json.ts';
+import { fullRef } from '#gateway/dispatch/pipeline-run-request.ts';
 import type { AirflowPermission, PipelinePermission } from '#gateway/policy/access-grants.ts';
 import type { Explanation } from '#gateway/policy/explain-decision.ts';
 import type { TaskExplanation } from '#gateway/policy/explain-task.ts';
@@ -42,7 +44,7 @@ export const policyExplain: Command = {
     pipeline: { value: 'ID', help: 'the definition of a pipeline that is queued, instead of a role' },
     organization: { value: 'URL', help: 'of the pipeline, e.g. https://dev.azure.com/fabrikam' },
     project: { value: 'NAME', help: 'of the pipeline' },
-    ref: { value: 'REF', help: 'for which it is queued, e.g. refs/heads/main' },
+    ref: { value: 'REF', help: 'for which it is queued: a branch, or a ref in full, e.g. refs/heads/main' },
     at: { value: 'INSTANT', help: 'decided as of then, e.g. 2026-12-01T08:00:00Z; default: now' },
     'show-values': { help: 'shows the claims and parameters that were compared' },
     json: JSON_OPTION,
@@ -122,9 +124,20 @@ function pipelinePermission(caller: RunPermission['caller'], given: Arguments, t
     organization: given.required('organization'),
     project: given.required('project'),
     pipeline: Number(pipeline),
-    ref: given.required('ref'),
+    ref: ref(given.required('ref')),
     templateParameters: parameters(given, terminal),
   };
+}
+
+/** In full, as the gateway takes it before it asks the policy. */
+function ref(name: string): string {
+  try {
+    return fullRef(name);
+  } catch (error) {
+    if (error instanceof PlumblineError)
+      throw new UsageError('--ref is a branch, or a full ref below refs/heads, refs/tags or refs/pull.');
+    throw error;
+  }
 }
 
 function parameters(given: Arguments, terminal: Terminal): Readonly<Record<string, JsonValue>> {

@@ -135,6 +135,9 @@ describe('plumbline policy', () => {
       '--organization https://dev.azure.com/fabrikam --ref';
     const allowed = await plumbline(`${question} refs/heads/main --param day=2026-11-20`);
     assert.deepEqual([allowed.status, allowed.output.split('\n')[1]], [0, 'gives publish']);
+    assert.equal((await plumbline(`${question} main --param day=2026-11-20`)).status, 0, 'as a request names a branch');
+    const unusable = await plumbline(`${question} main..dev --param day=2026-11-20`);
+    assert.equal(unusable.status, 64);
     const refused = await plumbline(`${question} refs/heads/dev --param day=2026-11-20`);
     assert.equal(refused.status, 2);
     assert.match(refused.output, /^because pipeline-ref · sales · ref$/m);
