@@ -49,9 +49,6 @@ export interface AirflowTokensOptions {
   readonly clock: Clock;
 }
 
-/** Reasons that are no policy's. */
-export const AIRFLOW_REFUSALS = ['airflow-unknown', 'grant-unfit', 'policy-changed', 'token-used'] as const;
-
 interface Granted {
   readonly issuer: AirflowIssuer;
   readonly decision: AirflowDecision;

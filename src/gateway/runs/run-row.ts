@@ -24,8 +24,6 @@ export interface NumberedUpdate {
   readonly update: RunUpdate;
 }
 
-export const ENDED_PHASES = ['ended', 'closed'] as const satisfies readonly RunRow['phase'][];
-
 export function hasEnded({ phase }: Pick<StoredRun, 'phase'>): boolean {
   return phase === 'ended' || phase === 'closed';
 }
