@@ -3,10 +3,14 @@
 from datetime import datetime
 
 from airflow.providers.common.compat.sdk import DAG, Asset, Param
-from airflow.providers.common.sql.hooks.handlers import fetch_one_handler
 from airflow.providers.common.sql.operators.sql import SQLCheckOperator, SQLExecuteQueryOperator
 
 DAY = {"day": "{{ params.day }}"}
+
+
+def first_value(cursor):
+    return cursor.fetchone()[0]
+
 
 with DAG(
     "orders_reload",
@@ -38,9 +42,10 @@ with DAG(
     total = SQLExecuteQueryOperator(
         task_id="total",
         conn_id="orders_db",
-        sql="SELECT COUNT(*), SUM(cents) FROM orders WHERE day = :day",
+        sql="SELECT COUNT(*) || ' orders of ' || COALESCE(SUM(cents), 0) || ' cents' FROM orders WHERE day = :day",
         parameters=DAY,
-        handler=fetch_one_handler,
+        # What it pushes is the result of the pipeline step.
+        handler=first_value,
     )
 
     load >> none_left >> total
