@@ -72,7 +72,7 @@ function missing({ api, dagId }: DagPlace, dag: AirflowDag | undefined, wanted: 
     `The version ${wanted.version} of the DAG ${dagId} was not parsed by Airflow at ${api.url} within ${seconds} s: ${standing(dag)}`,
     {
       remedy:
-        'Check that the commit is on the branch that the bundle tracks, and how often Airflow refreshes the bundle ([dag_processor] refresh_interval); give it more time if that is longer.',
+        'Check that the commit is on the branch that the bundle tracks, and that Airflow refreshes the bundle more often than that ([dag_processor] refresh_interval).',
       details: { dagId, wanted: wanted.version, there: dag?.bundleVersion },
     },
   );
