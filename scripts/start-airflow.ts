@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { copyFileSync, existsSync, mkdirSync, openSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { airflowSettings } from './airflow-settings.ts';
 import { AIRFLOW_ROLES, AIRFLOW_USERS } from './airflow-users.ts';
@@ -97,6 +98,7 @@ export class AirflowServer {
     if (cached !== undefined && existsSync(cached)) return copyFileSync(cached, database);
     await this.#must(['db', 'migrate']);
     if (this.#options.auth === 'fab' || this.line === '2.11') await this.#createUsers();
+    writeAhead(database);
     if (cached !== undefined) keep(database, cached);
   }
 
@@ -219,7 +221,7 @@ function databaseDigest(line: AirflowLine): string {
   const lock = readFileSync(join(ROOT, 'scripts/python', `airflow-${line}.txt`));
   return createHash('sha256')
     .update(lock)
-    .update(JSON.stringify([AIRFLOW_USERS, AIRFLOW_ROLES]))
+    .update(JSON.stringify([AIRFLOW_USERS, AIRFLOW_ROLES, 'write-ahead']))
     .digest('hex')
     .slice(0, 12);
 }
@@ -232,6 +234,13 @@ function environmentOf(python: string): Record<string, string> {
   });
   // The executor of 2.11 starts `airflow` by its name.
   return { ...Object.fromEntries(passed), PATH: `${dirname(python)}:${process.env['PATH'] ?? ''}` };
+}
+
+/** Who reads waits for nobody who writes. Airflow 3 does this itself; the file remembers it. */
+function writeAhead(database: string): void {
+  const file = new DatabaseSync(database);
+  file.exec('PRAGMA journal_mode=WAL');
+  file.close();
 }
 
 function keep(database: string, cached: string): void {
