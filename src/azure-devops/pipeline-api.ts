@@ -2,7 +2,7 @@ import type { Clock } from '#core/clock.ts';
 import { PlumblineError } from '#core/errors.ts';
 import type { Secret } from '#core/secret.ts';
 import type { Http, HttpRequest } from '#http/http.ts';
-import type { HttpResponse } from '#http/http-response.ts';
+import { HttpResponse } from '#http/http-response.ts';
 import { retryAfterMs } from '#http/retry.ts';
 import {
   field,
@@ -94,7 +94,7 @@ export function pipelineApi({ base, http, token, clock }: PipelineApiOptions): P
     authorized?: Secret,
   ): Promise<HttpResponse> => {
     const bearer = authorized ?? (await token(signal));
-    return http.request({
+    const response = await http.request({
       timeoutMs: TIMEOUT_MS,
       maxBodyBytes: MAX_BODY_BYTES,
       maxAttempts: 1,
@@ -107,6 +107,7 @@ export function pipelineApi({ base, http, token, clock }: PipelineApiOptions): P
       },
       signal,
     });
+    return withoutToken(response, request, bearer);
   };
   const read = async (path: string, signal: AbortSignal) => {
     const response = await send({ method: 'GET', url: `${base}${path}` }, signal);
@@ -145,6 +146,17 @@ export function pipelineApi({ base, http, token, clock }: PipelineApiOptions): P
       required(await send({ method: 'POST', url, body: JSON.stringify(tags), idempotent: true }, signal), clock.now());
     },
   };
+}
+
+/** Whoever says the token back, in an error for example, is not heard: what it says is shown and kept. */
+function withoutToken(
+  response: HttpResponse,
+  { method, url }: Pick<HttpRequest, 'method' | 'url'>,
+  token: Secret,
+): HttpResponse {
+  if (!response.body.includes(token.reveal())) return response;
+  const { status, headers } = response;
+  return new HttpResponse({ method, url: new URL(url) }, { status, headers, body: Buffer.alloc(0) });
 }
 
 function builds(project: string): string {

@@ -2,8 +2,8 @@ import type { PipelineApi, SeenRun } from '#azure-devops/pipeline-api.ts';
 import { holdsContext } from './pipeline-context.ts';
 import type { StoredPipelineRun } from './pipeline-run-row.ts';
 
-/** Clocks may differ by this much. */
-const CLOCK_TOLERANCE_MS = 300_000;
+/** Clocks may differ by this much; a run that is not in the list would be queued twice. */
+const CLOCK_TOLERANCE_MS = 3_600_000;
 
 /**
  * `absent`: every run of the pipeline since the first request was looked at, and none is ours. `undecided`: there are some that

@@ -210,12 +210,12 @@ export class PipelineDispatch {
     const { id, caller, key } = given;
     const { limits = LIMITS } = this.#options;
     const row = newPipelineRunRow(given);
-    const stored = known ? await runs.again(id, row) : await runs.insert(row, limits);
+    const stored = known ? await runs.again(id, row, limits) : await runs.insert(row, limits);
     if (stored === 'full') throw tooManyWaiting(limits.all);
-    if (stored === 'created' || stored === true) this.#drive(id);
+    if (stored === 'created') this.#drive(id);
     const run = await runs.findByKey(caller.scope, key);
     if (run === undefined) throw unknownPipelineRun(id);
-    return stored === 'created' || stored === true ? { run: run.record, created: true } : first(run, given.fingerprint);
+    return stored === 'created' ? { run: run.record, created: true } : first(run, given.fingerprint);
   }
 
   /** One at a time for each. What ends it without an end is told, and taken up by the next process. */

@@ -10,15 +10,24 @@ import type { PipelineRunEnd } from './pipeline-run-store.ts';
 /** Between two looks at a run: a fifteenth of its age, within these. */
 const SHORTEST_MS = 2_000;
 const LONGEST_MS = 30_000;
+/** Nobody silences the gateway for longer, whatever `Retry-After` says: the end of a run would be seen days later. */
 const LONGEST_BACK_OFF_MS = 300_000;
+/** When this part of its pause is over, a run is read together with others. */
+const TOGETHER = 0.6;
 /** Of one request. */
 const RUNS_AT_ONCE = 100;
+/** Since a day ago is not for a day: a machine that slept has not asked. */
+const LEAST_FAILURES = 10;
 
 interface Followed {
   readonly run: StoredPipelineRun;
   readonly azureRun: number;
   readonly since: number;
   nextAt: number;
+  /** From then on it is read together with others that are due. */
+  soonAt: number;
+  /** In a row. */
+  failures: number;
   /** When it was last read; when it was queued at first. */
   seenAt: number;
   /** A problem of reading it stands in the store. */
@@ -36,8 +45,10 @@ export class PipelineRunFollower {
   readonly #followed = new Map<string, Followed>();
   #working: Promise<void> | undefined;
   #wake = () => {};
-  /** By project: what is wrong, and how often in a row. */
-  readonly #troubles = new Map<string, { readonly message: string; readonly failures: number }>();
+  /** By project: what is wrong. */
+  readonly #troubles = new Map<string, string>();
+  /** So many in one request: fewer after an answer that was too large or could not be read. */
+  #atOnce = RUNS_AT_ONCE;
 
   /** @param onEnd its end is stored; what is left is the record of it */
   constructor(context: DispatchContext, organization: string, onEnd: (id: string) => void) {
@@ -49,20 +60,19 @@ export class PipelineRunFollower {
   /** Why nothing can be read at the moment. */
   get problem(): string | undefined {
     const [trouble] = this.#followed.size === 0 ? [] : this.#troubles.values();
-    return trouble?.message;
+    return trouble;
   }
 
   follow(run: StoredPipelineRun): void {
     const { id, queuedAt = run.record.createdAt, state } = run.record;
     const now = this.#context.clock.now();
     const azureRun = run.azureRun as number;
-    const seen = { nextAt: now, seenAt: now, isTroubled: run.record.problem !== undefined, missingSince: undefined };
-    const followed = { run, azureRun, since: queuedAt, state, ...seen };
+    const seen = { nextAt: now, soonAt: now, failures: 0, seenAt: now, missingSince: undefined };
+    const isTroubled = run.record.problem !== undefined;
+    const followed = { run, azureRun, since: queuedAt, state, ...seen, isTroubled };
     if (!this.#followed.has(id)) this.#followed.set(id, followed);
     this.#wake();
-    this.#working ??= this.#work().finally(() => {
-      this.#working = undefined;
-    });
+    this.#working ??= this.#work();
   }
 
   async settled(): Promise<void> {
@@ -72,12 +82,23 @@ export class PipelineRunFollower {
   async #work(): Promise<void> {
     const { clock, closing } = this.#context;
     while (this.#followed.size > 0 && !closing.aborted) {
-      const now = clock.now();
-      const due = [...this.#followed.values()].filter(({ nextAt }) => nextAt <= now);
-      for (const group of groupsOf(due)) if (!closing.aborted) await this.#look(group);
-      const next = Math.min(...[...this.#followed.values()].map(({ nextAt }) => nextAt));
-      if (Number.isFinite(next)) await this.#rest(Math.max(0, next - clock.now()));
+      for (const group of groupsOf(this.#due(), this.#atOnce)) if (!closing.aborted) await this.#look(group);
+      let next = Number.POSITIVE_INFINITY;
+      for (const { nextAt } of this.#followed.values()) next = Math.min(next, nextAt);
+      if (Number.isFinite(next)) await this.#rest(Math.min(Math.max(0, next - clock.now()), LONGEST_BACK_OFF_MS));
     }
+    // At once: whoever comes between the last look and a later callback would be followed by nobody.
+    this.#working = undefined;
+  }
+
+  /** Of each project in which one has to be read now, all that may be. */
+  #due(): readonly Followed[] {
+    const now = this.#context.clock.now();
+    const all = [...this.#followed.values()];
+    // No pause is that long: the clock was set back.
+    const isDue = ({ nextAt }: Followed) => nextAt <= now || nextAt > now + LONGEST_BACK_OFF_MS;
+    const projects = new Set(all.filter(isDue).map(({ run }) => run.record.project));
+    return all.filter((one) => isDue(one) || (one.soonAt <= now && projects.has(one.run.record.project)));
   }
 
   /** Until then, or until there is one more. */
@@ -90,7 +111,7 @@ export class PipelineRunFollower {
   }
 
   async #look(group: readonly Followed[]): Promise<void> {
-    const { connect, closing, clock } = this.#context;
+    const { connect, closing } = this.#context;
     const project = group[0]?.run.record.project ?? '';
     try {
       const api = connect(this.#organization, project)?.api;
@@ -104,11 +125,27 @@ export class PipelineRunFollower {
       const seen = new Map(runs.map((run) => [run.id, run]));
       for (const followed of group) await this.#saw(followed, seen.get(followed.azureRun));
       this.#troubles.delete(project);
-      for (const followed of group) followed.nextAt = clock.now() + Math.max(pauseMs, this.#pauseOf(followed));
+      this.#atOnce = Math.min(this.#atOnce + 1, RUNS_AT_ONCE);
+      for (const followed of group) this.#later(followed, Math.min(pauseMs, LONGEST_BACK_OFF_MS));
     } catch (thrown) {
       if (closing.aborted) return;
-      await this.#failed(group, thrown);
+      if (group.length > 1 && asPlumblineError(thrown).code === 'ERR_HTTP_BODY') await this.#lookAtFewer(group);
+      else await this.#failed(group, thrown);
     }
+  }
+
+  /** What one run makes of the answer, by its size or otherwise, keeps nobody else's from being seen. */
+  async #lookAtFewer(group: readonly Followed[]): Promise<void> {
+    this.#atOnce = Math.ceil(group.length / 2);
+    for (const half of groupsOf(group, this.#atOnce)) if (!this.#context.closing.aborted) await this.#look(half);
+  }
+
+  #later(followed: Followed, askedMs: number): void {
+    const now = this.#context.clock.now();
+    const pause = this.#pauseOf(followed);
+    followed.failures = 0;
+    followed.nextAt = now + Math.max(askedMs, pause);
+    followed.soonAt = now + Math.max(askedMs, pause * TOGETHER);
   }
 
   async #saw(followed: Followed, seen: SeenRun | undefined): Promise<void> {
@@ -126,13 +163,15 @@ export class PipelineRunFollower {
     if (followed.isTroubled) await this.#tell(followed, null);
     const state = stateOf(seen);
     if (state === 'queued') return;
-    const startedAt = seen.startedAt ?? now;
+    // Somebody else's clock: how long a key is kept is not for it to say.
+    const within = (at: number) => Math.min(Math.max(at, followed.run.record.createdAt), now);
+    const startedAt = seen.startedAt === undefined ? undefined : within(seen.startedAt);
     if (state !== 'running') {
       const error =
         state === 'unknown' ? this.#errorOf(followed, `it ended with '${seen.result.slice(0, 40)}'`) : undefined;
-      await this.#end(followed, { state, endedAt: seen.endedAt ?? now, startedAt: seen.startedAt, error });
+      await this.#end(followed, { state, endedAt: within(seen.endedAt ?? now), startedAt, error });
     } else if (followed.state === 'queued') {
-      await runs.running(id, seen.name, now, startedAt);
+      await runs.running(id, seen.name, now, startedAt ?? now);
       followed.state = 'running';
       this.#context.watchers.changed(id);
     }
@@ -142,17 +181,18 @@ export class PipelineRunFollower {
     const { clock, times, log } = this.#context;
     const { message, details } = asPlumblineError(thrown);
     const project = group[0]?.run.record.project ?? '';
-    const asked = Number(details['retryAfterMs'] ?? 0);
-    const failures = this.#troubles.get(project)?.failures ?? 0;
-    const backOff = Math.min(SHORTEST_MS * 2 ** failures, LONGEST_BACK_OFF_MS);
-    if (failures === 0)
+    const asked = Math.min(Number(details['retryAfterMs'] ?? 0), LONGEST_BACK_OFF_MS);
+    if (group.every(({ failures }) => failures === 0))
       log('Pipeline runs cannot be read', { organization: this.#organization, project, why: message });
-    this.#troubles.set(project, { message, failures: failures + 1 });
+    this.#troubles.set(project, message);
     const now = clock.now();
     for (const followed of group) {
+      const backOff = Math.min(SHORTEST_MS * 2 ** followed.failures++, LONGEST_BACK_OFF_MS);
       followed.nextAt = now + Math.max(asked, Math.round(backOff * (0.5 + Math.random() / 2)));
+      followed.soonAt = followed.nextAt;
       if (isStoreUnavailable(thrown)) continue;
-      if (now - followed.seenAt >= times.giveUpMs) await this.#unknown(followed, message).catch(() => undefined);
+      const isGivenUp = now - followed.seenAt >= times.giveUpMs && followed.failures >= LEAST_FAILURES;
+      if (isGivenUp) await this.#unknown(followed, message).catch(() => undefined);
       else await this.#tell(followed, `its state cannot be read: ${message}`).catch(() => undefined);
     }
   }
@@ -200,16 +240,16 @@ const RESULTS: Readonly<Record<string, PipelineRunState>> = {
   canceled: 'cancelled',
 };
 
-/** By project, as many as one request takes. */
-function groupsOf(due: readonly Followed[]): readonly (readonly Followed[])[] {
+/** By project, so many in one request. */
+function groupsOf(due: readonly Followed[], atOnce: number): readonly (readonly Followed[])[] {
   const projects = new Map<string, Followed[]>();
   for (const one of due) {
-    const project = one.run.record.project;
-    projects.set(project, [...(projects.get(project) ?? []), one]);
+    const { project } = one.run.record;
+    const all = projects.get(project);
+    if (all) all.push(one);
+    else projects.set(project, [one]);
   }
   return [...projects.values()].flatMap((all) =>
-    Array.from({ length: Math.ceil(all.length / RUNS_AT_ONCE) }, (_, i) =>
-      all.slice(i * RUNS_AT_ONCE, (i + 1) * RUNS_AT_ONCE),
-    ),
+    Array.from({ length: Math.ceil(all.length / atOnce) }, (_, i) => all.slice(i * atOnce, (i + 1) * atOnce)),
   );
 }

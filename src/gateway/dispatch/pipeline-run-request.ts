@@ -42,13 +42,30 @@ function textOf(name: string, value: JsonValue): string {
   const text = typeof value === 'string' ? value : JSON.stringify(value);
   if (text.length > LONGEST_VALUE) throw invalid(field, `has more than ${LONGEST_VALUE} characters`);
   if (CONTROL.test(text)) throw invalid(field, 'has control characters');
-  if (SYNTAX.test(text) || neutralise(text) !== text)
+  if ([text, withoutEscapes(text)].some(isSyntax))
     throw invalid(field, 'has syntax of Azure Pipelines: a macro, an expression or a logging command');
   return text;
 }
 
 const CONTROL = /[^\P{Cc}\n\r\t]/u;
 const SYNTAX = /\$\p{Cf}*[([]|\$\p{Cf}*\{\p{Cf}*\{/u;
+
+function isSyntax(text: string): boolean {
+  return SYNTAX.test(text) || neutralise(text) !== text;
+}
+
+/** Azure Pipelines reads the text of an object as YAML 1.2, in which these stand for other characters (§5.7). */
+const ESCAPE = /\\(?:x([\da-fA-F]{2})|u([\da-fA-F]{4})|U([\da-fA-F]{8})|\r?\n[ \t]*|[0abtnvfreNLP])/g;
+
+function withoutEscapes(text: string): string {
+  return text.replace(ESCAPE, (written, x?: string, u?: string, long?: string) => {
+    const code = x ?? u ?? long;
+    if (code !== undefined)
+      return Number.parseInt(code, 16) <= 0x10ffff ? String.fromCodePoint(Number.parseInt(code, 16)) : '';
+    // A line that goes on, or a control character.
+    return /\s/.test(written) ? '' : '\u0007';
+  });
+}
 
 /** SHA-256 of what is queued, hexadecimal. A task that is tried again has another lineage, and asks for the same run. */
 export function pipelineFingerprint(request: PipelineRunRequest): string {

@@ -69,10 +69,14 @@ export class PipelineRunStore {
     });
   }
 
-  /** A refused one is tried again, as it was asked for now. */
-  again(id: string, row: NewPipelineRunRow): Promise<boolean> {
+  /** A refused one is tried again, as it was asked for now. `exists`: somebody else was first. */
+  again(id: string, row: NewPipelineRunRow, limits: WaitingLimits): Promise<Insertion> {
     const { id: _, attempt: __, ...change } = row;
-    return this.#change(id, ['closed'], ({ attempt }) => ({ ...change, attempt: attempt + 1 }));
+    return this.#store.transaction(async (transaction) => {
+      if (await isFull(transaction, row.scope, limits)) return 'full';
+      const next = ({ attempt }: PipelineRunRow) => ({ ...change, attempt: attempt + 1 });
+      return (await changed(transaction, id, ['closed'], next)) ? 'created' : 'exists';
+    });
   }
 
   /** The next request is on record. */
@@ -183,14 +187,21 @@ export class PipelineRunStore {
     from: readonly PipelineRunPhase[],
     change: (row: PipelineRunRow) => PipelineRunChange,
   ): Promise<boolean> {
-    return this.#store.transaction(async (transaction) => {
-      const query = transaction.selectFrom('pipeline_runs').selectAll().where('id', '=', id);
-      const row = await query.where('phase', 'in', from).executeTakeFirst();
-      if (!row) return false;
-      await transaction.updateTable('pipeline_runs').set(change(row)).where('id', '=', id).execute();
-      return true;
-    });
+    return this.#store.transaction((transaction) => changed(transaction, id, from, change));
   }
+}
+
+async function changed(
+  transaction: StoreTransaction,
+  id: string,
+  from: readonly PipelineRunPhase[],
+  change: (row: PipelineRunRow) => PipelineRunChange,
+): Promise<boolean> {
+  const query = transaction.selectFrom('pipeline_runs').selectAll().where('id', '=', id);
+  const row = await query.where('phase', 'in', from).executeTakeFirst();
+  if (!row) return false;
+  await transaction.updateTable('pipeline_runs').set(change(row)).where('id', '=', id).execute();
+  return true;
 }
 
 function withUpdates({ updates_json }: PipelineRunRow, ...updates: readonly PipelineRunUpdate[]): string {

@@ -45,19 +45,29 @@ const STEPS: Readonly<Record<Exclude<StoredPipelineRun['phase'], 'following' | '
 
 /** A further request, on record before it is sent. */
 async function intend(context: DispatchContext, run: StoredPipelineRun): Promise<unknown> {
-  const { clock, closing, runs, journal, times } = context;
-  const { id, createdAt } = run.record;
-  if (Math.max(clock.now(), run.retryAt ?? 0) > createdAt + times.queueWithinMs)
-    return refuse(context, run, 'unavailable', run.record.problem ?? 'Azure DevOps did not take it in time');
+  const { clock, closing, runs, journal } = context;
+  const { id } = run.record;
+  if (isTooLate(context, run)) return tooLate(context, run);
   await clock.sleep(Math.max(0, (run.retryAt ?? 0) - clock.now()), closing);
   await journal.record('dispatch.queue.intent', id, factsOf(run));
   return persistently(context, () => runs.intended(id));
+}
+
+/** Nobody expects it any more; it was never sent, or is known not to be queued. */
+function isTooLate({ clock, times }: DispatchContext, { record, retryAt = 0 }: StoredPipelineRun): boolean {
+  return Math.max(clock.now(), retryAt) > record.createdAt + times.queueWithinMs;
+}
+
+function tooLate(context: DispatchContext, run: StoredPipelineRun): Promise<unknown> {
+  return refuse(context, run, 'unavailable', run.record.problem ?? 'it could not be sent in time');
 }
 
 /** Decided once more, then sent. */
 async function send(context: DispatchContext, run: StoredPipelineRun): Promise<unknown> {
   const { policy, clock, connect, closing, runs } = context;
   closing.throwIfAborted();
+  // The gateway was away, or others came first.
+  if (isTooLate(context, run)) return tooLate(context, run);
   const { caller, request, record } = run;
   if (caller === undefined || request === undefined) throw new TypeError('A pipeline run is sent without its request');
   const decision = decideDispatch(policy(), caller, request, clock.now());
@@ -140,17 +150,20 @@ async function lost(context: DispatchContext, run: StoredPipelineRun, why: strin
 
 /** Reads back until it is found, or nothing of the request can be under way any more. */
 async function look(context: DispatchContext, run: StoredPipelineRun): Promise<unknown> {
-  const { clock, closing, runs } = context;
+  const { clock, closing, runs, times } = context;
   const { record, settlesAt = 0 } = run;
+  // By what is slept here and not by the clock, which may be set meanwhile.
+  let left = Math.min(Math.max(0, settlesAt - clock.now()), times.settleMs);
   for (let attempt = 1; ; attempt++) {
-    const startedAt = clock.now();
+    const isSettled = left <= 0;
     const found = await lookOnce(context, run);
     if (typeof found === 'object')
       return persistently(context, () => runs.answered(record.id, { runId: found.id, name: found.name }, clock.now()));
-    if (found === 'given up' || (found === 'undecided' && startedAt >= settlesAt)) return unknown(context, run, HIDDEN);
-    if (found === 'absent' && startedAt >= settlesAt) return absent(context, run);
-    const untilSettled = Math.max(FIRST_PAUSE_MS / 4, settlesAt - clock.now());
-    await clock.sleep(Math.min(pauseOf(attempt), untilSettled), closing);
+    if (found === 'given up' || (found === 'undecided' && isSettled)) return unknown(context, run, HIDDEN);
+    if (found === 'absent' && isSettled) return absent(context, run);
+    const pause = Math.min(pauseOf(attempt), Math.max(FIRST_PAUSE_MS / 4, left));
+    await clock.sleep(pause, closing);
+    left -= pause;
   }
 }
 

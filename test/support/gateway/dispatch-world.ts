@@ -6,6 +6,7 @@ import type { Clock } from '#core/clock.ts';
 import { Secret } from '#core/secret.ts';
 import type { PipelineDecision, PipelineGrant, PipelinePermission } from '#gateway/policy/access-grants.ts';
 import type { Caller } from '../../../src/gateway/auth/caller.ts';
+import { DISPATCH_TIMES } from '../../../src/gateway/dispatch/dispatch-context.ts';
 import { PipelineDispatch } from '../../../src/gateway/dispatch/pipeline-dispatch.ts';
 import type { PipelineRun, PipelineRunRequest } from '../../../src/gateway/dispatch/pipeline-run.ts';
 import { Store } from '../../../src/gateway/store/store.ts';
@@ -82,18 +83,24 @@ export class DispatchWorld {
   /** Trouble of the identity. */
   identity: () => Promise<Secret> = async () => new Secret(AZURE_TOKEN);
   isConfigured = true;
+  /** How far the clock of the gateway is ahead of Azure DevOps', in milliseconds. */
+  ahead = 0;
   readonly #folder = mkdtempSync(join(tmpdir(), 'plumbline-dispatch-'));
   readonly #clock: Clock;
+  readonly #queueWithinMs: number;
   #store: Store | undefined;
   #dispatch: PipelineDispatch | undefined;
 
-  private constructor(azure: ScriptedAzureDevOps, clock: Clock) {
+  private constructor(azure: ScriptedAzureDevOps, clock: Clock, queueWithinMs: number) {
     this.azure = azure;
-    this.#clock = clock;
+    this.#queueWithinMs = queueWithinMs;
+    this.#clock = { ...clock, now: () => clock.now() + this.ahead };
   }
 
   static async open(factor = 200): Promise<DispatchWorld> {
-    const world = new DispatchWorld(await ScriptedAzureDevOps.start(), fastClock(factor));
+    // A request takes its time, however fast that of the gateway passes.
+    const queueWithinMs = Math.max(DISPATCH_TIMES.queueWithinMs, factor * 4_000);
+    const world = new DispatchWorld(await ScriptedAzureDevOps.start(), fastClock(factor), queueWithinMs);
     await world.start();
     return world;
   }
@@ -122,6 +129,7 @@ export class DispatchWorld {
       policy: () => this.policy,
       connect: () => (this.isConfigured ? { api, identity: { clientId: 'c0ffee' } } : undefined),
       keepEndedMs: 86_400_000,
+      times: { queueWithinMs: this.#queueWithinMs },
       limits: { all: 100, perCaller: 60 },
       clock: this.#clock,
       counted: (result) => void this.counted.push(result),

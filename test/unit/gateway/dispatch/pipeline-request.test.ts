@@ -139,6 +139,13 @@ describe('template parameters', () => {
       '\u001b[31m',
       '#\u200b#vso[x]',
       '$\u200b(x)',
+      // As the pipeline reads them, where the parameter is an object.
+      '"\\u0024(System.AccessToken)"',
+      '["\\x24(x)"]',
+      '{"a":"\\U00000024\\x7b{ x }}"}',
+      '"$\\\n  (x)"',
+      '"#\\u0023vso[x]"',
+      '"#\\0#vso[x]"',
     ];
     assert.deepEqual(
       others.filter((value) => takes(() => parameterTexts({ value }))),
@@ -146,7 +153,8 @@ describe('template parameters', () => {
     );
     const many = Object.fromEntries(Array.from({ length: 5 }, (_, i) => [`p${i}`, 'x'.repeat(16_000)]));
     assert.throws(() => parameterTexts(many), /65536/);
-    for (const value of ['$5', 'a#b', '100 ${x}', '# #']) assert.deepEqual(parameterTexts({ value }), { value });
+    for (const value of ['$5', 'a#b', '100 ${x}', '# #', 'C:\\x24', '"\\u20ac (5)"', '\\U99999999'])
+      assert.deepEqual(parameterTexts({ value }), { value });
   });
 
   it('hold no syntax that an agent or a pipeline would act on, whatever is taken', () => {
