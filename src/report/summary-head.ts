@@ -4,7 +4,7 @@ import { CAPS } from './caps.ts';
 import { inline, join, link, type Markdown, md, table } from './markdown.ts';
 import type { Report, ReportPipeline, ReportSource } from './schema.ts';
 import { taskLabel } from './task-label.ts';
-import { RUN_WORDS, STATES_BY_URGENCY, TASK_WORDS, verifiedSentence } from './task-words.ts';
+import { RUN_WORDS, STATES_BY_URGENCY, type StateWords, TASK_WORDS, verifiedSentence } from './task-words.ts';
 import { trusted } from './trusted.ts';
 
 const MAX = CAPS.summaryLabel;
@@ -12,7 +12,7 @@ const MAX = CAPS.summaryLabel;
 /** What a person decides on: how it ended, what had to run, whether that is certain, and which code did it. */
 export function summaryHead(report: Report): Markdown[] {
   const { run, pipeline } = report;
-  const { sign, words } = RUN_WORDS[run.state];
+  const { sign, words } = howItEnded(report);
   const label = taskLabel({ family: run.workflow, parameters: run.parameters });
   const engine = join([inline(run.engine.name, MAX), inline(run.engine.version ?? '', MAX)], ' ');
   const facts: (readonly Markdown[])[] = [
@@ -30,6 +30,12 @@ export function summaryHead(report: Report): Markdown[] {
     trusted(verifiedSentence(run)),
     table([md`Workflow`, join([label, engine], ' · ')], facts),
   ];
+}
+
+/** A success that failed tasks hide behind does not look like one. */
+function howItEnded({ run, findings }: Report): StateWords {
+  const hides = run.state === 'succeeded' && findings.some(({ code }) => code === 'ERR_RUN_TASK_FAILED');
+  return hides ? { sign: '⚠️', words: 'succeeded with failed tasks' } : RUN_WORDS[run.state];
 }
 
 const NOT_TO_RUN: ReadonlySet<TaskState> = new Set(['complete', 'skipped']);

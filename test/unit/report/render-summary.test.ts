@@ -62,6 +62,13 @@ describe('renderSummary', () => {
     }
   });
 
+  it('is not simply green for a success with failed tasks inside', () => {
+    const run = succeededRun();
+    const hidden = { severity: 'warning', code: 'ERR_RUN_TASK_FAILED', message: 'breaks failed' } as const;
+    const summary = renderSummary(buildReport({ ...run, findings: [hidden] }, sampleProvenance(), sampleFacts()));
+    assert.match(summary.split('\n')[0] ?? '', /⚠️ .* succeeded with failed tasks/);
+  });
+
   it('stays readable for 5,000 tasks and 200 failures', () => {
     const tasks = Array.from({ length: 5_000 }, (_, index) =>
       sampleTask(`T_${index}`, {
