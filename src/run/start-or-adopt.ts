@@ -1,6 +1,7 @@
 import { PlumblineError } from '#core/errors.ts';
 import type { RunRef, RunState } from '#core/run.ts';
 import type { Engine, FoundRun } from '#engines/engine.ts';
+import { newestRun } from './newest-run.ts';
 import { numberedId } from './run-key.ts';
 
 /** `clearFailed` needs an engine that can resume. */
@@ -36,9 +37,6 @@ export interface RunRequest {
   readonly attempt: string;
 }
 
-/** More runs of one key than any retry makes: something starts them in a circle. */
-const MOST_RUNS = 1_000;
-
 /**
  * Starts the run, or takes over the one that the same step started before.
  * @param request its `id` is the run key; the run gets `key`, or `key~2`, `key~3`, … after runs that ended
@@ -51,7 +49,7 @@ export async function startOrAdopt<Request extends RunRequest>(
   onExistingRun: OnExistingRun,
   signal: AbortSignal,
 ): Promise<StartedRun> {
-  const { newest, number } = await newestRun(engine, request.id, signal);
+  const { newest, number } = await newestRun(request.id, (id) => engine.find(id, signal));
   const standing = standingOf(newest, request.attempt);
   const decision = ADOPTION_TABLE[standing][onExistingRun];
   if (newest && decision === 'refuse') throw exists(newest);
@@ -70,20 +68,6 @@ function resumed<Request extends RunRequest>(
 ): Promise<RunRef> {
   if (engine.resume === undefined) throw new TypeError(`The engine ${engine.name} cannot resume a run.`);
   return engine.resume(ref, attempt, signal);
-}
-
-async function newestRun<Request extends RunRequest>(
-  engine: Engine<Request>,
-  key: string,
-  signal: AbortSignal,
-): Promise<{ newest: FoundRun | undefined; number: number }> {
-  let newest: FoundRun | undefined;
-  for (let number = 0; number < MOST_RUNS; number += 1) {
-    const next = await engine.find(numberedId(key, number + 1), signal);
-    if (!next) return { newest, number };
-    newest = next;
-  }
-  throw new PlumblineError('ERR_RUN_EXISTS', `${key} has ${MOST_RUNS} runs already: no further one is started`);
 }
 
 /** An unknown end is no success: it is run again. */

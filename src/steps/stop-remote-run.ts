@@ -2,7 +2,7 @@ import { asPlumblineError } from '#core/errors.ts';
 import type { Host } from '#core/host.ts';
 import type { StepResult } from '#core/step.ts';
 import type { Engine, FoundRun } from '#engines/engine.ts';
-import { numberedId } from '#run/run-key.ts';
+import { newestRun } from '#run/newest-run.ts';
 
 type StoppingEngine = Pick<Engine<never>, 'find' | 'cancel'>;
 
@@ -20,7 +20,7 @@ export async function stopRemoteRun(
 ): Promise<StepResult> {
   try {
     const engine = await open();
-    const run = await newest(key, (id) => engine.find(id, signal));
+    const { newest: run } = await newestRun(key, (id) => engine.find(id, signal));
     if (run === undefined || !STOPPABLE.has(run.state)) return said(host, `The run ${where} has ended by itself.`);
     const answer = await engine.cancel(run.ref, 'cancelled');
     if (answer === 'requested') return said(host, `The run ${where} was asked to stop and is still winding down.`);
@@ -36,15 +36,6 @@ export async function stopRemoteRun(
 const ALIVE: ReadonlySet<FoundRun['state']> = new Set(['queued', 'running']);
 /** One that the step asked to stop may have ended without what it was doing: asked again, the engine looks again. */
 const STOPPABLE: ReadonlySet<FoundRun['state']> = new Set([...ALIVE, 'cancelled']);
-
-async function newest(key: string, find: (id: string) => Promise<FoundRun | undefined>): Promise<FoundRun | undefined> {
-  let run: FoundRun | undefined;
-  for (let number = 1; ; number += 1) {
-    const next = await find(numberedId(key, number));
-    if (next === undefined) return run;
-    run = next;
-  }
-}
 
 function said(host: Host, message: string): StepResult {
   host.log.info(message);

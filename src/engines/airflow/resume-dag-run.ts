@@ -1,8 +1,10 @@
 import { PlumblineError } from '#core/errors.ts';
-import type { AirflowRun, AirflowTask, AirflowTaskInstance } from './airflow-api.ts';
+import type { AirflowRun, AirflowTask, AirflowTaskInstance, ClearWish, RunName } from './airflow-api.ts';
 import type { DagPlace } from './dag-place.ts';
 import { findDagRun } from './find-dag-run.ts';
+import { isTerminal } from './run-words.ts';
 import { stopNoted, withResumption } from './stop-note.ts';
+import { mayPass } from './watch-run.ts';
 
 const FAILED: ReadonlySet<string> = new Set(['failed', 'upstream_failed']);
 
@@ -29,15 +31,32 @@ export async function resumeDagRun(
     await api.tasks(dagId, signal),
     stopNoted(found.run.note) !== undefined,
   );
-  // First what lies behind, while the run stands still: what is cleared last sets it going, with everything in its place.
-  const rounds = [
-    { taskIds: behind, onlyFailed: false },
-    { taskIds: failed, onlyFailed: true },
-  ].filter(({ taskIds }) => taskIds.length > 0);
-  if (rounds.length === 0) throw nothingToClear(place, id);
+  const last = failed.length > 0 ? { taskIds: failed, onlyFailed: true } : { taskIds: behind, onlyFailed: false };
+  if (last.taskIds.length === 0) throw nothingToClear(place, id);
+  // First what lies behind, while the run stands still. Until that is done the note goes on to say that the run was stopped: whoever
+  // tries again after a failure in between has to know what the stop has skipped.
+  if (behind.length > 0) await api.clear(run, { taskIds: behind, onlyFailed: false, goesOn: false }, signal);
   await api.setNote(run, withResumption(found.run.note, attempt), signal);
-  for (const round of rounds) await api.clear(run, { ...round, goesOn: round === rounds.at(-1) }, signal);
-  return (await api.run(dagId, id, signal)) ?? found.run;
+  return (await setGoing(place, run, { ...last, goesOn: true }, signal)) ?? found.run;
+}
+
+/** The run as it goes on. An answer that does not say whether it does is resolved by reading the run. */
+async function setGoing(
+  { api }: DagPlace,
+  run: RunName,
+  wanted: ClearWish,
+  signal: AbortSignal,
+): Promise<AirflowRun | undefined> {
+  const { dagId, runId } = run;
+  try {
+    await api.clear(run, wanted, signal);
+  } catch (thrown) {
+    if (!mayPass(thrown)) throw thrown;
+    const now = await api.run(dagId, runId, signal);
+    if (now === undefined || isTerminal(now.state)) throw thrown;
+    return now;
+  }
+  return api.run(dagId, runId, signal);
 }
 
 /** Task ids: those with failed instances, and those whose instances all run anew. */

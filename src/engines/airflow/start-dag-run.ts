@@ -87,7 +87,10 @@ function saysTooLittle(thrown: unknown): thrown is PlumblineError {
   );
 }
 
-/** Reading is tried again by itself; when it fails too nobody knows whether there is a run, and the message says so. */
+/**
+ * Reading is tried again by itself; when it fails too, for whatever reason, nobody knows whether there is a run, and the message says
+ * so: the code is that of a passing failure, by which a step that was cancelled has a run that may have to be stopped.
+ */
 async function readBack(
   place: DagPlace,
   id: string,
@@ -97,10 +100,10 @@ async function readBack(
   try {
     return await findDagRun(place, id, signal);
   } catch (thrown) {
-    if (!(thrown instanceof PlumblineError) || thrown.code !== 'ERR_AIRFLOW_UNAVAILABLE') throw thrown;
+    if (!(thrown instanceof PlumblineError) || thrown.code === 'ERR_RUN_EXISTS') throw thrown;
     throw new PlumblineError(
       'ERR_AIRFLOW_UNAVAILABLE',
-      `Nobody can say whether Airflow at ${place.api.url} has started the run ${id} of the DAG ${place.dagId}: ${asked.message}`,
+      `Nobody can say whether Airflow at ${place.api.url} has started the run ${id} of the DAG ${place.dagId}: ${asked.message}; ${thrown.message}`,
       {
         remedy: 'Run the job again when Airflow answers: it takes the run over if there is one.',
         details: thrown.details,

@@ -93,6 +93,26 @@ describe('the same run, once', () => {
     assert.equal((await startOrAdopt(ended, { id: 'key', attempt: '1' }, 'adopt', signal)).ref.id, 'key~3');
   });
 
+  it('finds the newest run also where somebody deleted one before it', async () => {
+    const alive = { state: 'running', attempt: '1' } as const;
+    for (const runs of [[], [{ id: 'key', state: 'failed', attempt: '1' }] as const]) {
+      const id = runs.length === 0 ? 'key~2' : 'key~3';
+      const engine = engineWith(...runs, { id, ...alive });
+      assert.equal((await startOrAdopt(engine, { id: 'key', attempt: '1' }, 'adopt', signal)).ref.id, id);
+      assert.deepEqual(engine.started, []);
+    }
+    const ended = engineWith({ id: 'key~2', state: 'failed', attempt: '1' });
+    assert.equal((await startOrAdopt(ended, { id: 'key', attempt: '1' }, 'adopt', signal)).ref.id, 'key~3');
+  });
+
+  it('starts no further run after a thousand', async () => {
+    const engine = {
+      ...engineWith(),
+      find: async (id: string) => ({ ref: ref(id), state: 'failed', attempt: '1' }) as const,
+    };
+    await assert.rejects(startOrAdopt(engine, { id: 'key', attempt: '1' }, 'adopt', signal), /1000 runs already/);
+  });
+
   for (const [state, standing] of [
     ['queued', 'alive'],
     ['running', 'alive'],

@@ -66,6 +66,29 @@ for (const line of RECORDED_LINES) {
       assert.ok(server.asked.every(({ method }) => method === 'GET'));
     });
 
+    it('knows that it was stopped until everything that the stop has skipped is cleared', async () => {
+      const { task_instances } = server.recorded('instances1').body as { task_instances: Record<string, unknown>[] };
+      const of = (task_id: string, state: string) => ({ ...task_instances[0], task_id, map_index: -1, state });
+      const body = { task_instances: [of('part', 'failed'), of('left_out', 'skipped')], total_entries: 2 };
+      server.on(`GET ${RUN}/taskInstances`, { status: 200, body }).on(CLEAR, { status: 503 });
+      await assert.rejects(resume(), failure('ERR_AIRFLOW_UNAVAILABLE', /did not clear tasks/));
+      assert.ok(!server.paths.some((path) => path.startsWith('PATCH')));
+      server.on(CLEAR, 'cleared').asked.length = 0;
+      await resume();
+      const wishes = server.asked
+        .filter(({ method }) => method !== 'GET')
+        .map((asked) => JSON.parse(asked.body) as Record<string, unknown>);
+      assert.deepEqual(
+        wishes.map(({ task_ids, reset_dag_runs, note }) => note ?? [task_ids, reset_dag_runs]),
+        [[['left_out'], false], 'run 17\nplumbline: resumed 2.1', [['part'], true]],
+      );
+    });
+
+    it('is followed when the answer is lost and it goes on', async () => {
+      server.on(CLEAR, { status: 503 }).on(`GET ${RUN}`, 'run', { like: 'run', body: { state: 'queued' } });
+      assert.equal((await resume()).state, 'queued');
+    });
+
     it('is not cleared twice when the answer is lost', async () => {
       server.on(CLEAR, { status: 503 });
       await assert.rejects(resume(), failure('ERR_AIRFLOW_UNAVAILABLE', /did not clear tasks/));

@@ -89,6 +89,16 @@ for (const line of RECORDED_LINES) {
       assert.equal(triggers().length, 1);
     });
 
+    it('says so also when reading it back is refused', async () => {
+      for (const refused of [
+        { status: 403, body: { detail: 'Forbidden' } },
+        { status: 200, body: '<html>' },
+      ]) {
+        server.on(`GET ${RUN}`, 'runMissing', refused).on(TRIGGER, broken);
+        await assert.rejects(start(), failure('ERR_AIRFLOW_UNAVAILABLE', /Nobody can say whether/));
+      }
+    });
+
     it('tells a logical date that is taken from an id that is taken', async () => {
       server.on(`GET ${RUN}`, 'runMissing').on(TRIGGER, 'dateTaken');
       const logicalDate = '2020-01-01T00:00:00Z';
