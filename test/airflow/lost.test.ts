@@ -69,17 +69,4 @@ describe(`a run of which nobody hears any more (Airflow ${LINE})`, function () {
     });
     assert.equal(outcome.state, 'succeeded');
   });
-
-  it('is lost when somebody deletes it, and called deleted', async () => {
-    const id = `deleted-${randomUUID()}`;
-    const outcome = await followed(engine, id, async (update) => {
-      if (update.kind !== 'state' || update.state !== 'running') return;
-      proxy.cut();
-      await airflow.truth.setState('sleeper', id, 'failed');
-      assert.equal((await airflow.truth.ask('DELETE', `/dags/sleeper/dagRuns/${id}`)).status, 204);
-      proxy.mend();
-    });
-    assert.equal(outcome.state, 'lost');
-    assert.match(outcome.findings.map(({ message }) => message).join('\n'), /deleted/);
-  });
 });

@@ -66,6 +66,8 @@ export class AirflowTruth {
       ...(body !== undefined && { body: JSON.stringify(body) }),
     });
     const text = await answer.text();
+    if (text !== '' && !/\bjson\b/.test(answer.headers.get('content-type') ?? ''))
+      throw new Error(`${method} ${path} was answered ${answer.status}: ${text.slice(0, 500)}`);
     return { status: answer.status, body: (text === '' ? undefined : JSON.parse(text)) as T };
   }
 
