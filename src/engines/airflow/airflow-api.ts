@@ -59,10 +59,8 @@ export interface AirflowTaskInstance {
   readonly state: string | undefined;
   /** 0 before the first. */
   readonly tryNumber: number;
-  readonly maxTries: number;
   readonly startedAt: number | undefined;
   readonly endedAt: number | undefined;
-  readonly operator: string | undefined;
 }
 
 /** A task of a DAG. */
@@ -84,7 +82,6 @@ export interface AirflowHealth {
   /** `healthy`, `unhealthy`; `undefined`: it does not say. */
   readonly scheduler: string | undefined;
   readonly schedulerHeartbeat: number | undefined;
-  readonly triggerer: string | undefined;
 }
 
 export interface ImportError {

@@ -39,11 +39,9 @@ export function readTaskInstance(fields: Fields): AirflowTaskInstance {
     mapIndex: mapIndexOf(fields, 'map_index'),
     label: fields.maybeText('rendered_map_index', 200),
     state: fields.maybeName('state'),
-    tryNumber: triesOf(fields, 'try_number'),
-    maxTries: triesOf(fields, 'max_tries'),
+    tryNumber: tryOf(fields),
     startedAt: fields.maybeDate('start_date'),
     endedAt: fields.maybeDate('end_date'),
-    operator: fields.maybeText('operator', 200),
   };
 }
 
@@ -63,7 +61,6 @@ export function readHealth(fields: Fields): AirflowHealth {
   return {
     scheduler: scheduler?.maybeText('status', 60),
     schedulerHeartbeat: scheduler?.maybeDate('latest_scheduler_heartbeat'),
-    triggerer: fields.maybeObject('triggerer')?.maybeText('status', 60),
   };
 }
 
@@ -71,7 +68,8 @@ function mapIndexOf(fields: Fields, name: string): number {
   return fields.has(name) ? Math.floor(fields.number(name, { from: -1, to: MOST_INSTANCES })) : -1;
 }
 
-/** Airflow 2 has -1 as the most tries of some operators. */
-function triesOf(fields: Fields, name: string): number {
-  return fields.has(name) ? Math.max(0, Math.floor(fields.number(name, { from: -1, to: MOST_TRIES }))) : 0;
+function tryOf(fields: Fields): number {
+  return fields.has('try_number')
+    ? Math.max(0, Math.floor(fields.number('try_number', { from: -1, to: MOST_TRIES })))
+    : 0;
 }

@@ -50,10 +50,8 @@ export function instance(taskId: string, more: Partial<AirflowTaskInstance> = {}
     label: undefined,
     state: undefined,
     tryNumber: 0,
-    maxTries: 0,
     startedAt: undefined,
     endedAt: undefined,
-    operator: undefined,
     ...more,
   };
 }

@@ -248,7 +248,7 @@ for (const wait of [true, false]) {
 
 describe('following a DAG run', () => {
   it('says when no scheduler is heard of, and how old that can be', async () => {
-    const health = { scheduler: 'unhealthy', schedulerHeartbeat: 1_800_000_000_000 - 60_000, triggerer: undefined };
+    const health = { scheduler: 'unhealthy', schedulerHeartbeat: 1_800_000_000_000 - 60_000 };
     const { outcome } = await followed([{ at: 0, state: 'queued' }], { queuedMs: 10_000, health });
     assert.match(outcome.summary ?? '', /its scheduler is unhealthy \(it was last heard of 7\d s ago; after a restart/);
   });

@@ -17,10 +17,8 @@ const instance = (taskId: string, state: string | undefined, mapIndex = -1): Air
   state,
   label: undefined,
   tryNumber: 1,
-  maxTries: 0,
   startedAt: 1,
   endedAt: 2,
-  operator: undefined,
 });
 const chain = (...ids: readonly string[]) =>
   ids.map((taskId, index) => ({ taskId, downstream: ids.slice(index + 1, index + 2), isMapped: false }));
