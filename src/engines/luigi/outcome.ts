@@ -1,12 +1,12 @@
 import { ERROR_FAMILIES, type ErrorCode } from '#core/errors.ts';
 import type { Finding, RunOutcome, RunUpdate, TaskRecord } from '#core/run.ts';
 import { oneLine, taskName } from '#core/task-name.ts';
+import { userFrame } from '../user-frame.ts';
 import { classify, type Dimensions, type Evidence } from './evidence.ts';
 import { isRejected, MESSAGE_LENGTH, reportedFindings, taskFindings } from './findings.ts';
 import { type OutcomeRow, outcomeRow } from './outcome-rows.ts';
 import type { OutcomeFacts } from './outcome-words.ts';
 import type { Ending, RunStory } from './run-story.ts';
-import { userFrame } from '../user-frame.ts';
 
 const ADAPTER_VERSION = '1';
 
