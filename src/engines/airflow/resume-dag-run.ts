@@ -31,32 +31,36 @@ export async function resumeDagRun(
     await api.tasks(dagId, signal),
     stopNoted(found.run.note) !== undefined,
   );
-  const last = failed.length > 0 ? { taskIds: failed, onlyFailed: true } : { taskIds: behind, onlyFailed: false };
-  if (last.taskIds.length === 0) throw nothingToClear(place, id);
+  if (failed.length + behind.length === 0) throw nothingToClear(place, id);
   // First what lies behind, while the run stands still. Until that is done the note goes on to say that the run was stopped: whoever
   // tries again after a failure in between has to know what the stop has skipped.
-  if (behind.length > 0) await api.clear(run, { taskIds: behind, onlyFailed: false, goesOn: false }, signal);
+  const others = { taskIds: behind, onlyFailed: false };
+  if (behind.length > 0) await api.clear(run, { ...others, goesOn: false }, signal);
   await api.setNote(run, withResumption(found.run.note, attempt), signal);
-  return (await setGoing(place, run, { ...last, goesOn: true }, signal)) ?? found.run;
+  // Airflow clears the setups of a task with it: then nothing may be left that failed, and what is cleared already sets the run going.
+  const rounds = [{ taskIds: failed, onlyFailed: true }, others].filter(({ taskIds }) => taskIds.length > 0);
+  return (await setGoing(place, run, rounds, signal)) ?? found.run;
 }
 
-/** The run as it goes on. An answer that does not say whether it does is resolved by reading the run. */
+/**
+ * The run as it goes on, after the first of these that cleared anything. An answer that does not say whether it did is resolved by
+ * reading the run.
+ */
 async function setGoing(
   { api }: DagPlace,
   run: RunName,
-  wanted: ClearWish,
+  rounds: readonly Omit<ClearWish, 'goesOn'>[],
   signal: AbortSignal,
 ): Promise<AirflowRun | undefined> {
-  const { dagId, runId } = run;
   try {
-    await api.clear(run, wanted, signal);
+    for (const round of rounds) if ((await api.clear(run, { ...round, goesOn: true }, signal)) > 0) break;
   } catch (thrown) {
     if (!mayPass(thrown)) throw thrown;
-    const now = await api.run(dagId, runId, signal);
+    const now = await api.run(run.dagId, run.runId, signal);
     if (now === undefined || isTerminal(now.state)) throw thrown;
     return now;
   }
-  return api.run(dagId, runId, signal);
+  return api.run(run.dagId, run.runId, signal);
 }
 
 /** Task ids: those with failed instances, and those whose instances all run anew. */

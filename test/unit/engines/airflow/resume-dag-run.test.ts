@@ -82,6 +82,26 @@ for (const line of RECORDED_LINES) {
       );
     });
 
+    it('goes on also when Airflow has cleared what failed with what lies behind it, as a setup', async () => {
+      const { task_instances } = server.recorded('instances1').body as { task_instances: Record<string, unknown>[] };
+      const of = (task_id: string, state: string) => ({ ...task_instances[0], task_id, map_index: -1, state });
+      const body = { task_instances: [of('part', 'failed'), of('left_out', 'skipped')], total_entries: 2 };
+      const none = { status: 200, body: { task_instances: [], total_entries: 0 } };
+      server.on(`GET ${RUN}/taskInstances`, { status: 200, body }).on(CLEAR, 'cleared', none, 'cleared');
+      await resume();
+      const cleared = server.asked
+        .filter(({ method }) => method === 'POST')
+        .map((asked) => JSON.parse(asked.body) as Record<string, unknown>);
+      assert.deepEqual(
+        cleared.map(({ task_ids, only_failed, reset_dag_runs }) => [task_ids, only_failed, reset_dag_runs]),
+        [
+          [['left_out'], false, false],
+          [['part'], true, true],
+          [['left_out'], false, true],
+        ],
+      );
+    });
+
     it('is followed when the answer is lost and it goes on', async () => {
       server.on(CLEAR, { status: 503 }).on(`GET ${RUN}`, 'run', { like: 'run', body: { state: 'queued' } });
       assert.equal((await resume()).state, 'queued');
