@@ -93,11 +93,17 @@ function objectOf(response: HttpResponse): Record<string, unknown> {
 }
 
 function checkPlace({ name, airflowUrl, gateway }: AirflowGatewayToken, url: string): void {
-  const [theirs, ours] = [new URL(url).origin, new URL(airflowUrl).origin];
-  if (theirs === ours) return;
+  const [theirs, ours] = [placeOf(url), placeOf(airflowUrl)];
+  if (`${ours}/`.startsWith(`${theirs}/`)) return;
   throw new PlumblineError(
     'ERR_IDENTITY_HOST_NOT_ALLOWED',
     `Will not send the token of the Airflow '${name}' to ${ours}: the gateway ${gateway.url} gave it for ${theirs}`,
     { remedy: 'Correct URL or name of the Airflow in the service connection.', details: { name, url: ours } },
   );
+}
+
+/** Below other paths of one host lie other Airflows; a gateway that names only the host means all of it. */
+function placeOf(address: string): string {
+  const { origin, pathname } = new URL(address);
+  return `${origin}${pathname}`.replace(/\/+$/, '');
 }

@@ -2,8 +2,9 @@ import { readFileSync, realpathSync, statSync } from 'node:fs';
 import { isAbsolute, relative, resolve } from 'node:path';
 import type { Host } from '#core/host.ts';
 import type { JsonValue } from '#core/json.ts';
-import type { InputReader } from '../input-reader.ts';
+import { InputReader } from '../input-reader.ts';
 import { MappingSyntaxError, parseTypedMapping } from '../mapping.ts';
+import type { RunAirflowInputs } from './inputs.ts';
 
 /** Ours to set: the marker by which a run is known again, and what OpenLineage is told. */
 const RESERVED: ReadonlySet<string> = new Set(['plumbline', 'openlineage']);
@@ -36,9 +37,9 @@ function fileText(reader: InputReader, host: Host, file: string | undefined): st
     const path = realpathSync(resolve(base, file));
     const inside = relative(realpathSync(base), path);
     if (inside === '' || inside.startsWith('..') || isAbsolute(inside)) return refuse('a file inside the checkout');
-    if (!statSync(path).isFile()) return refuse('a file');
-    const text = readFileSync(path, 'utf8');
-    return text.length > 2 * LONGEST ? refuse(`a file of at most ${2 * LONGEST} characters`) : text;
+    const found = statSync(path);
+    if (!found.isFile()) return refuse('a file');
+    return found.size > 2 * LONGEST ? refuse(`a file of at most ${2 * LONGEST} bytes`) : readFileSync(path, 'utf8');
   } catch {
     return refuse('a file that is there and can be read');
   }
@@ -55,27 +56,45 @@ async function parsed(reader: InputReader, input: string, text: string): Promise
 }
 
 function checkConf(reader: InputReader, host: Host, input: string, conf: ReadonlyMap<string, JsonValue>): void {
-  for (const [key, value] of conf) {
-    if (RESERVED.has(key)) {
-      reader.problem({
-        input,
-        given: key,
-        allowed: `keys other than ${[...RESERVED].join(' and ')}, which Plumbline sets`,
-      });
-    }
-    if (host.holdsSecret(key) || textsOf(value).some((text) => host.holdsSecret(text))) {
-      const allowed =
-        'values without a secret: Airflow shows the conf and copies it into lineage, so let the DAG read the secret itself';
-      reader.problem({
-        input,
-        given: `(not shown: ${host.holdsSecret(key) ? 'a key' : `'${key}'`} holds a secret of this job)`,
-        allowed,
-      });
-    }
+  for (const key of conf.keys()) {
+    if (!RESERVED.has(key)) continue;
+    const allowed = `keys other than ${[...RESERVED].join(' and ')}, which Plumbline sets`;
+    reader.problem({ input, given: key, allowed });
   }
+  checkSecrets(reader, host, input, conf);
   if (JSON.stringify(Object.fromEntries(conf)).length > LONGEST) {
     reader.problem({ input, given: '(too long)', allowed: `at most ${LONGEST} characters as JSON` });
   }
+}
+
+const WITHOUT_SECRET =
+  'values without a secret: Airflow shows the conf and copies it into lineage, so let the DAG read the secret itself';
+
+function checkSecrets(reader: InputReader, host: Host, input: string, conf: Iterable<[string, JsonValue]>): void {
+  for (const [key, value] of conf) {
+    const isInKey = host.holdsSecret(key);
+    if (!isInKey && !textsOf(value).some((text) => host.holdsSecret(text))) continue;
+    const where = isInKey ? 'a key' : `'${key}'`;
+    reader.problem({ input, given: `(not shown: ${where} holds a secret of this job)`, allowed: WITHOUT_SECRET });
+  }
+}
+
+/**
+ * Looks once more at what Airflow shows to everybody, when the step has signed in: only then it knows the secrets that it read itself.
+ * @throws {PlumblineError} `ERR_INPUT_INVALID`
+ */
+export function refuseSecrets({ conf, note }: Pick<RunAirflowInputs, 'conf' | 'note'>, host: Host): void {
+  const reader = new InputReader(host);
+  checkSecrets(reader, host, reader.text('conf') === undefined ? 'confFile' : 'conf', Object.entries(conf));
+  checkNote(reader, host, note);
+  reader.finish();
+}
+
+/** The note is shown as the conf is. */
+export function checkNote(reader: InputReader, host: Host, note: string | undefined): void {
+  if (note === undefined || !host.holdsSecret(note)) return;
+  const given = '(not shown: it holds a secret of this job)';
+  reader.problem({ input: 'note', given, allowed: 'text without a secret' });
 }
 
 /** Every text in a value, the names of fields and the digits of numbers too. */

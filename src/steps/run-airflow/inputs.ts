@@ -6,7 +6,7 @@ import { readCalledBy } from '../called-by-input.ts';
 import { InputReader } from '../input-reader.ts';
 import { MappingSyntaxError, parseMapping } from '../mapping.ts';
 import { type AccessInputs, readAccess } from './access-inputs.ts';
-import { readConf } from './conf-inputs.ts';
+import { checkNote, readConf } from './conf-inputs.ts';
 import { roomForNote } from './run-note.ts';
 
 /** A value that a task pushes, and the name under which it is handed on. */
@@ -101,13 +101,7 @@ function note(reader: InputReader, host: Host, line: string): string | undefined
     const allowed = `at most ${room} characters: Airflow keeps 1000, and the lines that name this pipeline run take the rest`;
     reader.problem({ input: 'note', given: `${given.length} characters`, allowed });
   }
-  if (given !== undefined && host.holdsSecret(given)) {
-    reader.problem({
-      input: 'note',
-      given: '(not shown: it holds a secret of this job)',
-      allowed: 'text without a secret',
-    });
-  }
+  checkNote(reader, host, given);
   return given;
 }
 

@@ -15,6 +15,7 @@ import { followRemoteRun, type RemoteRun } from '../follow-remote-run.ts';
 import { leaveRemoteRun } from '../leave-remote-run.ts';
 import { RemoteRunMarks } from '../remote-run-marks.ts';
 import { startRemoteRun } from '../start-remote-run.ts';
+import { refuseSecrets } from './conf-inputs.ts';
 import { dagRunLineage } from './dag-run-lineage.ts';
 import { handOnResults } from './hand-on-results.ts';
 import { type RunAirflowInputs, readInputs } from './inputs.ts';
@@ -40,6 +41,8 @@ export const runAirflow: Step = async (host, signal) => {
   const dirty = isDirty(provenance.source, signal);
   const dag = await openDag(inputs, inputs, host, signal);
   sayWhere(dag, host);
+  await dag.signedIn.identity.credentials.headers(dag.api.api, signal);
+  refuseSecrets(inputs, host);
   const marks = new RemoteRunMarks(host.memory);
   const request = runRequest(inputs, provenance, names);
   const started = await startRemoteRun(dag.engine, request, inputs.onExistingRun, { marks, signal });

@@ -88,10 +88,15 @@ describe('a token of an Airflow from a gateway', () => {
   it('goes to the address that the gateway names, and nowhere else', async () => {
     answer = (response) => json(response, 200, good({ url: 'https://airflow.example.com' }));
     await credentials().headers('v2', soon());
+    answer = (response) => json(response, 200, good({ url: 'https://airflow.example.com/prod/' }));
+    await credentials().headers('v2', soon());
     for (const url of [
       'https://airflow.example.org',
       'http://airflow.example.com',
       'https://airflow.example.com:8443',
+      'https://airflow.example.com/another',
+      'https://airflow.example.com/prod2',
+      'https://airflow.example.com/pro',
     ]) {
       answer = (response) => json(response, 200, good({ url }));
       assert.equal((await refusal()).code, 'ERR_IDENTITY_HOST_NOT_ALLOWED', url);

@@ -4,7 +4,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { ServiceConnection } from '#core/connection.ts';
 import { PlumblineError } from '#core/errors.ts';
+import { Secret } from '#core/secret.ts';
+import { refuseSecrets } from '#steps/run-airflow/conf-inputs.ts';
 import { type RunAirflowInputs, readInputs } from '#steps/run-airflow/inputs.ts';
+import { failure } from '../../../support/plumbline-failure.ts';
 import { recordingHost } from '../../../support/recording-host.ts';
 
 const connection = (scheme: string): ServiceConnection => ({
@@ -182,6 +185,17 @@ describe('the conf of RunAirflow@1', () => {
       assert.match(await problems({ ...needed, conf: `${key}: {}` }), new RegExp(`'conf' is '${key}'`));
     });
   }
+
+  it('holds no secret that the step has read itself by the time it has signed in', async () => {
+    const host = recordingHost({ inputs: { conf: 'given' } });
+    const inputs = { conf: { a: { b: ['Bearer token-of-airflow'] } }, note: 'see token-of-airflow' };
+    refuseSecrets(inputs, host);
+    host.mask(new Secret('token-of-airflow'));
+    assert.throws(
+      () => refuseSecrets(inputs, host),
+      failure('ERR_INPUT_INVALID', /'conf' is '\(not shown: 'a' holds a secret[\s\S]*'note' is '\(not shown/),
+    );
+  });
 
   it('holds no secret of the job, and the refusal does not show it', async () => {
     const secret = 'kanarie-7f3a91c2e5';
