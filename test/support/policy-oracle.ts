@@ -103,15 +103,20 @@ export function airflowOracle(policy: Fields, wanted: AirflowPermission, now: nu
 export function pipelineOracle(policy: Fields, wanted: PipelinePermission, now: number): string {
   const grants = policy['pipelines'] as Record<string, Fields>;
   const meant = givenBy(list(policy['bindings']), 'pipelines', policy, wanted, now).filter(([, name]) => {
-    const { organization, project, pipeline, refs, contextParameter } = grants[name] as Fields;
-    const isGiven = Object.keys(wanted.templateParameters).some(
-      (given) => given.toUpperCase() === String(contextParameter).toUpperCase(),
-    );
+    const isMeant = ({ organization, project, pipeline }: Fields) =>
+      [organization, project, pipeline].join() === [wanted.organization, wanted.project, wanted.pipeline].join();
+    // By any grant for this pipeline: what it says comes from the gateway.
+    const filled = Object.values(grants)
+      .filter(isMeant)
+      .flatMap(({ contextParameter }) =>
+        contextParameter === undefined ? [] : String(contextParameter).toUpperCase(),
+      );
+    const grant = grants[name] as Fields;
     return (
-      [organization, project, pipeline].join() === [wanted.organization, wanted.project, wanted.pipeline].join() &&
+      isMeant(grant) &&
       wanted.ref.startsWith('refs/') &&
-      (refs as Fields[]).some((condition) => holds(condition, wanted.ref, false)) &&
-      !(isGiven && contextParameter !== undefined)
+      (grant['refs'] as Fields[]).some((condition) => holds(condition, wanted.ref, false)) &&
+      !Object.keys(wanted.templateParameters).some((given) => filled.includes(given.toUpperCase()))
     );
   });
   const allowed = meant.find(

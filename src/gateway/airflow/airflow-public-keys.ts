@@ -5,10 +5,10 @@ const MOST_KEYS = 16;
 const LEAST_BITS = 2_048;
 
 /** Which algorithms a key may be for; the first is what Airflow takes for a key that does not say (`_guess_best_algorithm`, 3.3.2). */
-const ALGORITHMS: Readonly<Record<string, readonly string[]>> = {
-  RSA: ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512'],
-  OKP: ['EdDSA'],
-};
+const ALGORITHMS: ReadonlyMap<string, readonly string[]> = new Map([
+  ['RSA', ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512']],
+  ['OKP', ['EdDSA']],
+]);
 /** RFC 7518 §6.2.2, §6.3.2, §6.4; RFC 8037 §2. */
 const PRIVATE = ['d', 'p', 'q', 'dp', 'dq', 'qi', 'oth', 'k', 'priv'];
 
@@ -42,7 +42,7 @@ function publicKey(value: unknown, which: string): PublicKey {
   const jwk = Object(value) as Readonly<Record<string, unknown>>;
   // Who finds one here has to know it before all else.
   if (PRIVATE.some((name) => name in jwk)) throw new Error(`holds a private or symmetric key (${which})`);
-  const allowed = ALGORITHMS[String(jwk['kty'])];
+  const allowed = ALGORITHMS.get(String(jwk['kty']));
   if (allowed === undefined) throw new Error(`has a key that is neither RSA nor Ed25519 (${which})`);
   const { kid, use = 'sig', alg = allowed[0] } = jwk;
   if (typeof kid !== 'string' || !/^[\x21-\x7e]{1,255}$/.test(kid))

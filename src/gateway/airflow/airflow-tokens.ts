@@ -7,6 +7,7 @@ import { redactJson } from '../audit/redaction-guard.ts';
 import type { Caller } from '../auth/caller.ts';
 import type { IssuedToken } from '../issuer/token-issuer.ts';
 import type { AirflowDecision, AirflowGrant } from '../policy/access-grants.ts';
+import { isFabUser } from '../policy/fab-user.ts';
 import type { Policy } from '../policy/policy.ts';
 import { auditedCaller } from '../runs/run-journal.ts';
 import type { AirflowIssuer } from './airflow-issuer.ts';
@@ -133,7 +134,7 @@ function redacted(value: unknown): unknown {
 
 function fits({ airflow, user, role }: AirflowGrant, { config }: AirflowIssuer): boolean {
   if (airflow !== config.name) return false;
-  return config.authManager === 'simple' ? role !== undefined : role === undefined && /^[1-9]\d{0,9}$/.test(user);
+  return config.authManager === 'simple' ? role !== undefined : role === undefined && isFabUser(user);
 }
 
 function audited(

@@ -33,8 +33,9 @@ export function addDispatchRoutes(app: FastifyInstance, context: RouteContext, s
   addEvents(app, context, services);
 }
 
-function addCreate(app: FastifyInstance, { linkBase, stopping }: RouteContext, services: DispatchServices): void {
+function addCreate(app: FastifyInstance, context: RouteContext, services: DispatchServices): void {
   const { runs } = services;
+  const { linkBase } = context;
   app.post(BASE, {
     handlerTimeout: HANDLER_MS,
     schema: {
@@ -56,8 +57,7 @@ function addCreate(app: FastifyInstance, { linkBase, stopping }: RouteContext, s
       const made = await told(async () => {
         const wanted = requestOf(request.body as Body, services);
         const { run, created } = await runs.create(caller, keyOf(request), wanted, request.id);
-        const patience = { until: wait ? 'end' : 'queued', ms: wait ? ENDED_WITHIN_MS : QUEUED_WITHIN_MS } as const;
-        return { run: await runs.settled(run.id, { ...patience, signal: stopping }), created };
+        return { run: await settled(run.id, wait, context, services), created };
       });
       const view = pipelineRunView(made.run, linkBase);
       return reply
@@ -67,6 +67,22 @@ function addCreate(app: FastifyInstance, { linkBase, stopping }: RouteContext, s
         .send(view);
     },
   });
+}
+
+/** A connection that waits is held like an event stream; those who would be too many get the state so far. */
+async function settled(
+  id: string,
+  wait: boolean,
+  { streams, maxWatchers, stopping }: RouteContext,
+  { runs }: DispatchServices,
+): Promise<PipelineRun> {
+  const ms = streams.open >= maxWatchers ? 0 : wait ? ENDED_WITHIN_MS : QUEUED_WITHIN_MS;
+  streams.open++;
+  try {
+    return await runs.settled(id, { until: wait ? 'end' : 'queued', ms, signal: stopping });
+  } finally {
+    streams.open--;
+  }
 }
 
 function addRead(app: FastifyInstance, { recorder, linkBase }: RouteContext, { runs }: DispatchServices): void {

@@ -23,7 +23,10 @@ const lineageRun = object({
 const claimed = {
   type: 'object',
   maxProperties: 16,
-  propertyNames: { pattern: '^[A-Za-z][\\w.-]{0,63}$', not: { enum: ['issuer', 'subject'] } },
+  propertyNames: {
+    pattern: '^[A-Za-z][\\w.-]{0,63}$',
+    not: { pattern: '^([iI][sS][sS][uU][eE][rR]|[sS][uU][bB][jJ][eE][cC][tT])$' },
+  },
   additionalProperties: { type: 'string', maxLength: 256 },
   description:
     'What the caller says about itself and no token signs, such as dagId, runId, taskId; the pipeline is told.',

@@ -79,6 +79,8 @@ export interface CompiledPipeline {
   /** One of them must hold. */
   readonly refs: readonly CompiledCondition[];
   readonly parameters: ReadonlyMap<string, CompiledCondition & { readonly optional: boolean }>;
+  /** Template parameters that the gateway fills by any grant for this pipeline, in lower case. */
+  readonly filled: ReadonlySet<string>;
 }
 
 /** What people may do with luigid, compiled. */

@@ -1,6 +1,6 @@
 import type { ActivePeriod, Binding, ClaimCondition, DenyRule, Viewer } from './binding.ts';
 import { claimReader } from './claim-path.ts';
-import { compileAirflow, compilePipeline } from './compile-grants.ts';
+import { compileAirflow, compilePipelines } from './compile-grants.ts';
 import { compileIdentity } from './compile-identity.ts';
 import { compileIssuer } from './compile-issuer.ts';
 import { compileRole } from './compile-role.ts';
@@ -36,7 +36,7 @@ export function compilePolicy(document: PolicyDocument, sha256: string, file: st
     identities,
     roles: mapped(roles, (name, entry) => compileRole(name, entry, identities)),
     airflow: mapped(document.airflow ?? {}, compileAirflow),
-    pipelines: mapped(document.pipelines ?? {}, compilePipeline),
+    pipelines: compilePipelines(document.pipelines ?? {}),
     bindings: compiled,
     bindingNamed: new Map(compiled.map((binding) => [binding.name, binding])),
     bindingsOf: byIssuer(compiled.filter((binding) => !isAnonymous(binding))),

@@ -18,16 +18,15 @@ export function* refChecks({ refs }: CompiledPipeline, ref: string): Generator<C
 }
 
 export function templateParameterChecks(
-  { grant: { contextParameter }, parameters }: CompiledPipeline,
+  { filled, parameters }: CompiledPipeline,
   given: Readonly<Record<string, JsonValue>>,
 ): Iterable<Check> {
-  // Azure Pipelines knows `Date` as `date`.
-  const context = contextParameter?.toLowerCase();
   return parameterChecks(
     {
       parameters,
       others: false,
-      isFilled: (name) => name.toLowerCase() === context,
+      // Azure Pipelines knows `Date` as `date`.
+      isFilled: (name) => filled.has(name.toLowerCase()),
       filledReason: 'parameter-context',
       isName: (name) => PARAMETER_NAME.test(name),
     },

@@ -38,6 +38,7 @@ describe('the public keys of an Airflow', () => {
     ['one beside good ones', set(RSA, { ...ED25519, d: 'AA' }), /private or symmetric key \(key 2\)/],
     ['a shared secret', set({ kty: 'oct', k: 'c2VjcmV0', kid: 'a' }), /private or symmetric/],
     ['one without its value', set({ kty: 'oct', kid: 'a' }), /neither RSA nor Ed25519/],
+    ['one of a name of every object', set({ kty: 'constructor', kid: 'a' }), /neither RSA nor Ed25519/],
     ['a PEM', rsa.privateKey.export({ format: 'pem', type: 'pkcs8' }) as string, /no JWKS/],
     ['a key and no set', JSON.stringify(RSA), /no keys/],
     ['an empty set', set(), /no keys/],

@@ -168,6 +168,17 @@ describe('a decision about queueing a pipeline', () => {
     }
   });
 
+  it('lets nobody give it by another grant for the same pipeline', () => {
+    const { contextParameter: _, ...other } = PIPELINES.publish;
+    const pipelines = { ...PIPELINES, other: { ...other, organization: 'https://fabrikam.visualstudio.com' } };
+    for (const mode of ['enforce', 'report']) {
+      const rules = policy({ pipelines, bindings: [gives({ pipelines: ['other'], mode })] });
+      const templateParameters = { day: '2026-11-20', QueuedBy: '{"caller":{"subject":"somebody else"}}' };
+      const { allowed, reasons } = rules.decidePipeline(pipeline({ templateParameters }), NOW);
+      assert.deepEqual([allowed, words(reasons)], [false, ['parameter-context']]);
+    }
+  });
+
   it('lets a report pass what require and parameters refuse, never the ref', () => {
     const reporting = policy({ bindings: [gives({ mode: 'report', require: { approval: true } })] });
     const { allowed, wouldAllow, grant, reasons } = reporting.decidePipeline(

@@ -87,6 +87,21 @@ describe('a policy with grants', () => {
       'airflow.load.user: must be the numeric id of a user of FabAuthManager, or needs `role` beside it',
     ],
     [
+      'a user of FabAuthManager whose id no database of Airflow has',
+      { airflow: { load: { airflow: 'a', user: '2147483648' } } },
+      'airflow.load.user: must be the numeric id of a user of FabAuthManager, or needs `role` beside it',
+    ],
+    [
+      'a condition on what the gateway fills by another grant',
+      {
+        pipelines: {
+          ...PIPELINES,
+          other: { ...PIPELINES.publish, contextParameter: undefined, templateParameters: { QueuedBy: { glob: '*' } } },
+        },
+      },
+      'pipelines.other.templateParameters.QueuedBy: is the `contextParameter` of `publish`, which the gateway fills',
+    ],
+    [
       'a role that Airflow does not have',
       { airflow: { load: { ...AIRFLOW.load, role: 'root' } } },
       'airflow.load.role: must be one of viewer, user, op, admin',
