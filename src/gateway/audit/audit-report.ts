@@ -80,8 +80,8 @@ export interface AuditReportRow {
 
 /** What passed only because a binding reports; equal ones together. Text is as it was recorded. */
 export interface WouldRefuseRow {
-  /** A run, a registered Luigi worker, the token of a task, a call to luigid. */
-  readonly what: 'run' | 'worker' | 'task' | 'luigid';
+  /** A run, a registered Luigi worker, the token of a task, a call to luigid, an Azure pipeline that was queued. */
+  readonly what: 'run' | 'worker' | 'task' | 'luigid' | 'pipeline';
   readonly binding?: string | undefined;
   readonly role?: string | undefined;
   /** Who asked. */
@@ -90,7 +90,7 @@ export interface WouldRefuseRow {
   /** Of calls that brought nothing: where they came from, and what the worker says of itself, `<user>@<host>`. */
   readonly address?: string | undefined;
   readonly worker?: string | undefined;
-  /** `<module>.<task>`, the family, or luigid's method. */
+  /** `<module>.<task>`, the family, luigid's method, or `<organization>/<project>/<pipeline> <ref>`. */
   readonly call?: string | undefined;
   readonly namespace?: string | undefined;
   readonly reason: string;

@@ -115,7 +115,7 @@ const TABLE: Columns<AuditReportRow> = [
 
 const WOULD_REFUSE: Columns<WouldRefuseRow> = [
   ['COUNT', 9, ({ count }) => String(count)],
-  ['WHAT', 6, ({ what }) => what],
+  ['WHAT', 8, ({ what }) => what],
   ['BINDING', 24, ({ binding }) => binding],
   ['ROLE', 16, ({ role }) => role],
   ['WHO', 44, ({ issuer, subject, worker, address }) => words(issuer, subject, worker, address)],

@@ -11,11 +11,13 @@ const KINDS: ReadonlyMap<string, WouldRefuseRow['what']> = new Map([
   ['dev.plumbline.luigid.worker.registered', 'worker'],
   ['dev.plumbline.identity.rejected', 'task'],
   ['dev.plumbline.luigid.refused', 'luigid'],
+  // The first request of a pipeline run has the decision; those that repeat it have none.
+  ['dev.plumbline.dispatch.queue.intent', 'pipeline'],
 ]);
 /** More than a person goes through; what comes on top is counted. */
 const MOST_ROWS = 10_000;
 
-/** Puts together what passed only because a binding reports: runs, registered workers, tokens of tasks, calls to luigid. */
+/** Puts together what passed only because a binding reports: runs, registered workers, tokens of tasks, calls to luigid, pipelines. */
 export class WouldRefuseFold {
   readonly #from: number;
   readonly #to: number;
@@ -82,6 +84,10 @@ function rowOf(what: WouldRefuseRow['what'], data: Fields, at: number): Draft {
 function callOf(what: WouldRefuseRow['what'], data: Fields): string | undefined {
   if (what === 'luigid') return text(data['method']);
   if (what === 'task') return text(data['family']);
+  if (what === 'pipeline') {
+    const { organization, project, pipeline, ref } = data;
+    return `${organization}/${project}/${pipeline} ${ref}`;
+  }
   return [text(data['module']), text(data['task'])].filter(Boolean).join('.') || undefined;
 }
 

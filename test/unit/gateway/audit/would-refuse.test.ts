@@ -72,6 +72,29 @@ describe('what enforcement would refuse', () => {
     ]);
   });
 
+  it('tells of a pipeline that was queued because its binding reports, once for all its requests', async () => {
+    const { role: _, ...queued } = REPORTED;
+    const asked = { organization: 'fabrikam', project: 'Sales', pipeline: 12, ref: 'refs/heads/main', caller: CALLER };
+    const reasons = [{ reason: 'parameter', rule: 'sales', field: 'parameter day' }];
+    await record(
+      ['dispatch.queue.intent', { ...queued, ...asked, attempt: 1, reasons }, RUN],
+      ['dispatch.queue.intent', { ...asked, attempt: 2 }, RUN],
+      ['dispatch.queue.intent', { ...queued, ...asked, wouldAllow: true, attempt: 1 }, 'other'],
+    );
+    const { wouldRefuse } = await report();
+    assert.deepEqual(
+      wouldRefuse.map(({ what, binding, subject, call, reason, count }) => [
+        what,
+        binding,
+        subject,
+        call,
+        reason,
+        count,
+      ]),
+      [['pipeline', 'sales', CALLER.subject, 'fabrikam/Sales/12 refs/heads/main', 'parameter parameter day', 1]],
+    );
+  });
+
   it('counts a run once that is decided on twice', async () => {
     await record(['run.create.intent', REPORTED, RUN], ['run.start.intent', { ...REPORTED, attempt: 1 }, RUN]);
     const { wouldRefuse } = await report();
