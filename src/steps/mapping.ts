@@ -55,6 +55,8 @@ async function fromYaml(text: string, read: ReadValue): Promise<ReadonlyMap<stri
   for (const { key, value } of document.contents.items) {
     const name = isScalar(key) ? String(key.source ?? key.value) : '';
     if (name === '') throw new MappingSyntaxError('a key is not plain text');
+    // For YAML `1` and `"1"` are two keys.
+    if (map.has(name)) throw new MappingSyntaxError(`'${name}' is given twice`);
     map.set(name, read(value, document, name));
   }
   return map;

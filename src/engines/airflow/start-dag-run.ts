@@ -1,5 +1,6 @@
 import { systemClock } from '#core/clock.ts';
 import { PlumblineError } from '#core/errors.ts';
+import { oneLine } from '#core/task-name.ts';
 import type { AirflowRun, TriggerBody } from './airflow-api.ts';
 import type { AirflowRunRequest } from './airflow-request.ts';
 import { checkDag } from './check-dag.ts';
@@ -7,6 +8,7 @@ import type { DagPlace } from './dag-place.ts';
 import { type FoundDagRun, findDagRun, ownRun } from './find-dag-run.ts';
 import { confOf } from './run-marker.ts';
 import { cut, LONGEST_NOTE } from './stop-note.ts';
+import { askedWait } from './watch-run.ts';
 
 export interface StartedDagRun {
   readonly run: AirflowRun;
@@ -20,6 +22,8 @@ export interface StartedDagRun {
 const TRIES = 6;
 const FIRST_WAIT_MS = 500;
 const LONGEST_WAIT_MS = 8_000;
+/** Of `Retry-After`; more is not believed. */
+const LONGEST_ASKED_MS = 60_000;
 const ROOM_FOR_MARK_IN_NOTE = 80;
 
 /**
@@ -39,7 +43,17 @@ export async function startDagRun(
   if (known !== undefined) return { run: known.run, how: 'found' };
   const { warning } = await checkDag(place, request, signal);
   const run = await triggered(place, bodyOf(request), signal);
-  return { run, how: 'started', warning };
+  return { run, how: 'started', warning: otherVersion(place, run, request) ?? warning };
+}
+
+/** Airflow takes no version with a trigger: it runs the newest, which may be newer than the one that was waited for. */
+function otherVersion(
+  { dagId }: DagPlace,
+  { runId, bundleVersion }: AirflowRun,
+  { dagVersion }: AirflowRunRequest,
+): string | undefined {
+  if (dagVersion === undefined || bundleVersion === undefined || bundleVersion === dagVersion.version) return undefined;
+  return `The run ${runId} of the DAG ${dagId} has the version ${oneLine(bundleVersion, 100)}, which took the place of ${dagVersion.version} in the moment of its start`;
 }
 
 function bodyOf(request: AirflowRunRequest): TriggerBody {
@@ -58,7 +72,8 @@ async function triggered(place: DagPlace, body: TriggerBody, signal: AbortSignal
     // A conflict without a run of this id: another one has the logical date.
     if (answer.code === 'ERR_AIRFLOW_CONFLICT') throw dateTaken(place, body, answer);
     if (attempt >= TRIES) throw answer;
-    await clock.sleep(Math.min(FIRST_WAIT_MS * 2 ** (attempt - 1), LONGEST_WAIT_MS), signal);
+    const asked = Math.min(askedWait(answer, clock.now()) ?? 0, LONGEST_ASKED_MS);
+    await clock.sleep(Math.max(asked, Math.min(FIRST_WAIT_MS * 2 ** (attempt - 1), LONGEST_WAIT_MS)), signal);
   }
 }
 

@@ -162,7 +162,8 @@ export function mayPass(thrown: unknown): thrown is PlumblineError {
   return thrown instanceof PlumblineError && (thrown.family === 'transient' || thrown.code === 'ERR_AIRFLOW_PROTOCOL');
 }
 
-function askedWait({ details }: PlumblineError, now: number): number | undefined {
+/** Milliseconds that `Retry-After` asked for. */
+export function askedWait({ details }: PlumblineError, now: number): number | undefined {
   const { retryAfter } = details;
   return typeof retryAfter === 'string' ? retryAfterMs(retryAfter, now) : undefined;
 }

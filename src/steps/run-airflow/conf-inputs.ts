@@ -2,6 +2,7 @@ import { readFileSync, realpathSync, statSync } from 'node:fs';
 import { isAbsolute, relative, resolve } from 'node:path';
 import type { Host } from '#core/host.ts';
 import type { JsonValue } from '#core/json.ts';
+import { wellFormed } from '#core/well-formed.ts';
 import { InputReader } from '../input-reader.ts';
 import { MappingSyntaxError, parseTypedMapping } from '../mapping.ts';
 import type { RunAirflowInputs } from './inputs.ts';
@@ -61,10 +62,24 @@ function checkConf(reader: InputReader, host: Host, input: string, conf: Readonl
     const allowed = `keys other than ${[...RESERVED].join(' and ')}, which Plumbline sets`;
     reader.problem({ input, given: key, allowed });
   }
+  for (const [key, value] of conf) {
+    if ([key, ...textsOf(value)].every(isKept)) continue;
+    const given = `(a character in '${wellFormed(key)}' that is none)`;
+    reader.problem({
+      input,
+      given,
+      allowed: "text that Airflow's database can keep: no null byte, no half of a character",
+    });
+  }
   checkSecrets(reader, host, input, conf);
   if (JSON.stringify(Object.fromEntries(conf)).length > LONGEST) {
     reader.problem({ input, given: '(too long)', allowed: `at most ${LONGEST} characters as JSON` });
   }
+}
+
+/** PostgreSQL takes neither; Airflow then answers HTTP 500 to each trigger. */
+function isKept(text: string): boolean {
+  return !text.includes('\0') && wellFormed(text) === text;
 }
 
 const WITHOUT_SECRET =

@@ -74,6 +74,13 @@ for (const line of RECORDED_LINES) {
       assert.equal(new Set(triggers().map(({ body }) => body)).size, 1);
     });
 
+    it('and no earlier than the server asks for, as far as that is sane', async () => {
+      const busy = (after: string) => ({ status: 429, headers: { 'retry-after': after } });
+      server.on(`GET ${RUN}`, 'runMissing').on(TRIGGER, busy('30'), busy('31536000'), 'triggered');
+      assert.equal((await start()).how, 'started');
+      assert.ok(server.clock.slept >= 90_000 && server.clock.slept < 100_000, `${server.clock.slept}`);
+    });
+
     it('and not for ever', async () => {
       server.on(`GET ${RUN}`, 'runMissing').on(TRIGGER, { status: 503 });
       await assert.rejects(start(), failure('ERR_AIRFLOW_UNAVAILABLE', /did not start the run .*503/));
@@ -158,3 +165,27 @@ for (const line of RECORDED_LINES) {
     });
   });
 }
+
+describe('A version of a DAG that is another one by the time of the start', () => {
+  it('is told: Airflow runs the newest', async () => {
+    const server = await ScriptedAirflow.start('3.3.2');
+    try {
+      const [wanted, newer] = ['a'.repeat(40), 'b'.repeat(40)];
+      const versioned = (like: string, bundle_version: string) => ({ like, body: { bundle_version } });
+      server
+        .on(`GET /dags/${DAG}/details`, versioned('dag', wanted))
+        .on(`GET /dags/${DAG}/dagRuns`, 'running')
+        .on(`GET ${RUN}`, 'runMissing')
+        .on(TRIGGER, versioned('triggered', wanted), versioned('triggered', newer));
+      const place = { api: await server.open(), dagId: DAG, clock: server.clock };
+      const request = { ...REQUEST, dagVersion: { version: wanted, withinMs: 1_000 } };
+      assert.equal((await startDagRun(place, request, SIGNAL)).warning, undefined);
+      assert.match(
+        (await startDagRun(place, request, SIGNAL)).warning ?? '',
+        new RegExp(`version ${newer}, which took`),
+      );
+    } finally {
+      await server.close();
+    }
+  });
+});

@@ -186,6 +186,13 @@ describe('the conf of RunAirflow@1', () => {
     });
   }
 
+  it('is text that a database can keep', async () => {
+    for (const conf of ['a: "x\\0y"', '{"b": ["\\ud800"]}', '{"c\\u0000": 1}']) {
+      assert.match(await problems({ ...needed, conf }), /no null byte, no half of a character/, conf);
+    }
+    assert.match(await problems({ ...needed, conf: '1: a\n"1": b\n' }), /'1' is given twice/);
+  });
+
   it('holds no secret that the step has read itself by the time it has signed in', async () => {
     const host = recordingHost({ inputs: { conf: 'given' } });
     const inputs = { conf: { a: { b: ['Bearer token-of-airflow'] } }, note: 'see token-of-airflow' };
