@@ -5,6 +5,7 @@ import type { RunJournal } from '../runs/run-journal.ts';
 import type { IdentityName } from './dispatch-errors.ts';
 import type { PipelineRunStore } from './pipeline-run-store.ts';
 import type { PipelineRunWatchers } from './pipeline-run-watchers.ts';
+import type { InTurn } from './turns-of-each.ts';
 
 /** A way to an organization, as the identity that the configuration has for it and the project. */
 export interface PipelineConnection {
@@ -55,8 +56,8 @@ export interface DispatchContext {
   /** `undefined`: the configuration has none. */
   readonly connect: (organization: string, project: string) => PipelineConnection | undefined;
   readonly times: DispatchTimes;
-  /** Requests to queue something, so many at the same time. */
-  readonly inTurn: <T>(work: () => Promise<T>) => Promise<T>;
+  /** Requests to queue something, at each organization for each `Caller.scope`. */
+  readonly inTurn: InTurn;
   readonly clock: Clock;
   /** Aborts when this process stops working on them. */
   readonly closing: AbortSignal;

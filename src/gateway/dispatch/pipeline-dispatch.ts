@@ -5,7 +5,6 @@ import type { Caller } from '../auth/caller.ts';
 import { auditedCaller, RunJournal } from '../runs/run-journal.ts';
 import { uuidV7 } from '../runs/uuid-v7.ts';
 import type { Store } from '../store/store.ts';
-import { atMost } from './at-most.ts';
 import {
   auditedDispatch,
   auditedPipelineRun,
@@ -22,6 +21,7 @@ import { hasEnded, type StoredPipelineRun, wasRefused } from './pipeline-run-row
 import { PipelineRunStore, type WaitingLimits } from './pipeline-run-store.ts';
 import { PipelineRunWatchers } from './pipeline-run-watchers.ts';
 import { queuePipelineRun } from './queue-pipeline-run.ts';
+import { turnsOfEach } from './turns-of-each.ts';
 
 export interface PipelineDispatchOptions extends Pick<DispatchContext, 'policy' | 'connect'> {
   readonly store: Store;
@@ -73,7 +73,7 @@ export class PipelineDispatch {
       policy,
       connect,
       times: { ...DISPATCH_TIMES, ...times },
-      inTurn: atMost(QUEUED_AT_ONCE),
+      inTurn: turnsOfEach(QUEUED_AT_ONCE),
       clock,
       closing: this.#closing.signal,
       counted,

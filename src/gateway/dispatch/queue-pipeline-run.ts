@@ -36,7 +36,7 @@ type Step = (context: DispatchContext, run: StoredPipelineRun) => Promise<unknow
 
 const STEPS: Readonly<Record<Exclude<StoredPipelineRun['phase'], 'following' | 'closed'>, Step>> = {
   waiting: intend,
-  intended: (context, run) => context.inTurn(() => send(context, run)),
+  intended: (context, run) => context.inTurn(run.record.organization, run.record.scope, () => send(context, run)),
   sending: (context, run) => lost(context, run, 'the gateway ended meanwhile', context.times.settleMs),
   looking: look,
   answered: confirm,

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import type { PlumblineError } from '#core/errors.ts';
 import { Secret } from '#core/secret.ts';
 import { eventually } from '../../../support/eventually.ts';
-import { DispatchWorld } from '../../../support/gateway/dispatch-world.ts';
+import { DispatchWorld, requestOf } from '../../../support/gateway/dispatch-world.ts';
 import { type AskedOfAzure, AZURE_TOKEN } from '../../../support/scripted-azure-devops.ts';
 
 const isQueueing = ({ method, url }: AskedOfAzure) => method === 'POST' && url.pathname.endsWith('/runs');
@@ -76,6 +76,15 @@ describe('an Azure DevOps that cannot be trusted', () => {
       assert.ok(startedAt >= before && startedAt <= endedAt, `${finishTime}: ${startedAt}`);
       world.azure.script = () => undefined;
     }
+  });
+
+  it('holds up no other organization, by answering nothing', async () => {
+    world.azure.script = ({ body }) => (body.includes('"slow"') ? 'hang' : undefined);
+    const slow = requestOf({ organization: 'https://dev.azure.com/contoso', templateParameters: { table: 'slow' } });
+    for (let i = 0; i < 12; i++) await world.create(`slow${i}`, slow);
+    await eventually(() => world.azure.queueings.length >= 8, 'as many as may be asked');
+    const { run } = await world.create('k');
+    await eventually(async () => (await world.read(run.id)).run !== undefined, 'a run of another organization', 4_000);
   });
 
   it('is not heard when it says the token back', async () => {
