@@ -64,7 +64,7 @@ async function judgePolicyOf(config: GatewayConfig): Promise<JudgedPolicy> {
   const { bytes, problem } = await readPolicyFile(policyFile, systemClock, 0);
   const parsed: ParsedPolicy = bytes === undefined ? { problems: [problem] } : policyOf(bytes, policyFile);
   const { policy } = parsed;
-  const gaps = [...publicKeyGaps(config), ...(policy === undefined ? [] : policyGaps(config, policy))];
+  const gaps = [...(await publicKeyGaps(config)), ...(policy === undefined ? [] : policyGaps(config, policy))];
   return { verdict: await judgePolicy(parsed, 'high'), gaps };
 }
 

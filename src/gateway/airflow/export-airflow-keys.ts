@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { PlumblineError } from '#core/errors.ts';
 import type { AirflowConfig, GatewayConfig } from '../config/gateway-config.ts';
@@ -7,8 +6,8 @@ import { writeDocument } from '../issuer/export-issuer.ts';
 import { keysDocument } from '../issuer/issuer-documents.ts';
 import type { PublicKey } from '../issuer/token-issuer.ts';
 import { collision } from './airflow-issuer.ts';
-import { airflowPublicKeys } from './airflow-public-keys.ts';
 import { keptAirflowKeys } from './kept-airflow-keys.ts';
+import { readAirflowKeys } from './read-airflow-keys.ts';
 
 /**
  * Writes what an Airflow verifies tokens by, its own keys included, as `jwks.json`: for an Airflow that does not reach the gateway.
@@ -21,7 +20,7 @@ export async function exportAirflowKeys(
   airflow: AirflowConfig,
   config: GatewayConfig,
 ): Promise<string> {
-  const own = ownKeys(airflow);
+  const own = await ownKeys(airflow);
   const ours = await publicKeysOf(keptAirflowKeys(airflow, config.stateDirectory), config);
   const why = ours.length === 0 ? 'none of the keys for it is in force yet' : collision(own, ours);
   const set = keysDocument([...own, ...ours]);
@@ -29,9 +28,9 @@ export async function exportAirflowKeys(
   return writeDocument(join(directory, 'jwks.json'), set);
 }
 
-function ownKeys({ name, publicKeysFile }: AirflowConfig): readonly PublicKey[] {
+async function ownKeys({ name, publicKeysFile }: AirflowConfig): Promise<readonly PublicKey[]> {
   try {
-    return airflowPublicKeys(readFileSync(publicKeysFile, 'utf8'));
+    return await readAirflowKeys(publicKeysFile);
   } catch (cause) {
     throw new PlumblineError('ERR_FILE_UNREADABLE', `Cannot use ${publicKeysFile}: it ${(cause as Error).message}`, {
       cause,

@@ -1,21 +1,20 @@
-import { readFileSync } from 'node:fs';
 import type { GatewayConfig } from '../config/gateway-config.ts';
-import { airflowPublicKeys } from './airflow-public-keys.ts';
+import { readAirflowKeys } from './read-airflow-keys.ts';
 
 /** What is wrong with the files of Airflows' public keys: sentences for whoever sets a gateway up. Those Airflows get no keys. */
-export function publicKeyGaps({ airflow }: Pick<GatewayConfig, 'airflow'>): readonly string[] {
-  return [...airflow.values()].flatMap(({ name, publicKeysFile }) => {
-    const why = problemOf(publicKeysFile);
+export async function publicKeyGaps({ airflow }: Pick<GatewayConfig, 'airflow'>): Promise<readonly string[]> {
+  const gaps = [...airflow.values()].map(async ({ name, publicKeysFile }) => {
+    const why = await problemOf(publicKeysFile);
     return why === undefined ? [] : [`airflow '${name}' of the configuration: ${publicKeysFile} ${why}`];
   });
+  return (await Promise.all(gaps)).flat();
 }
 
-function problemOf(file: string): string | undefined {
+async function problemOf(file: string): Promise<string | undefined> {
   try {
-    airflowPublicKeys(readFileSync(file, 'utf8'));
+    await readAirflowKeys(file);
     return undefined;
   } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException;
-    return code === undefined ? message : `cannot be read (${code})`;
+    return (error as Error).message;
   }
 }
