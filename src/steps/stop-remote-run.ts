@@ -21,7 +21,8 @@ export async function stopRemoteRun(
   try {
     const engine = await open();
     const { newest: run } = await newestRun(key, (id) => engine.find(id, signal));
-    if (run === undefined || !STOPPABLE.has(run.state)) return said(host, `The run ${where} has ended by itself.`);
+    if (run === undefined) return said(host, `There is no run ${where} that could be stopped.`);
+    if (!STOPPABLE.has(run.state)) return said(host, `The run ${where} has ended by itself.`);
     const answer = await engine.cancel(run.ref, 'cancelled');
     if (answer === 'requested') return said(host, `The run ${where} was asked to stop and is still winding down.`);
     const was = ALIVE.has(run.state) ? 'was still going and has been stopped' : 'was asked to stop before, and has';

@@ -20,13 +20,15 @@ export interface TaskReading {
   /** 0 to 1. */
   readonly random: () => number;
   readonly signal: AbortSignal;
+  /** For so long a server that does not answer is asked for the end of the tasks. Milliseconds. */
+  readonly lostAfterMs: number;
   readonly output?: Writable | undefined;
   readonly log?: Pick<Logger, 'debug' | 'info'> | undefined;
 }
 
 /** What changed when a server wrote it down a moment late is asked for once more. */
 const MARGIN_MS = 5_000;
-/** How often the task instances are asked for after the run has ended, until they count as unreadable. */
+/** How often task instances that are answered, but not in a way that can be used, are asked for after the run has ended. */
 const MOST_LAST_READS = 6;
 const REASON_LENGTH = 300;
 
@@ -84,7 +86,8 @@ export class TaskReader {
    * @returns why the task instances could not be read, if they could not
    */
   async *readLast(): AsyncGenerator<RunUpdate, string | undefined, undefined> {
-    const { api, run, clock, random, signal } = this.#reading;
+    const { api, run, clock, random, signal, lostAfterMs } = this.#reading;
+    const until = clock.now() + lostAfterMs;
     for (let attempt = 1; ; attempt += 1) {
       try {
         await this.#structure();
@@ -95,8 +98,9 @@ export class TaskReader {
         return undefined;
       } catch (thrown) {
         this.#notRead(thrown);
-        const why = oneLine((thrown as PlumblineError).message, REASON_LENGTH);
-        if (!mayPass(thrown) || attempt >= MOST_LAST_READS) return why;
+        const { family, message } = thrown as PlumblineError;
+        const isEnough = family === 'transient' ? clock.now() >= until : attempt >= MOST_LAST_READS;
+        if (!mayPass(thrown) || isEnough) return oneLine(message, REASON_LENGTH);
         await clock.sleep(backOff(attempt + 1, undefined, random()), signal);
       }
     }

@@ -45,7 +45,8 @@ describe('a run that a step left behind', () => {
   });
 
   it('is left alone when it ended by itself, or never was', async () => {
-    for (const states of [[], ['succeeded'], ['failed']] as const) {
+    assert.deepEqual(await stop(engineWith([])), ['There is no run in Airflow that could be stopped.', []]);
+    for (const states of [['succeeded'], ['failed']] as const) {
       assert.deepEqual(await stop(engineWith(states)), ['The run in Airflow has ended by itself.', []]);
     }
   });

@@ -333,6 +333,17 @@ describe('following a DAG run', () => {
     assert.deepEqual([red.outcome.state, codesOf(red)], ['lost', ['error ERR_RUN_UNVERIFIED']]);
   });
 
+  it('waits for a server that goes away in the moment of the end as it does before', async () => {
+    const end = { ...(GOOD[2] as Moment), tasksFail: AWAY };
+    const back = await followed([...GOOD.slice(0, 2), end, { ...(GOOD[2] as Moment), at: 400_000 }], {
+      failOnTaskFailure: true,
+    });
+    assert.deepEqual([back.outcome.state, back.outcome.verified], ['succeeded', 'confirmed']);
+    const away = await followed([...GOOD.slice(0, 2), end]);
+    assert.deepEqual([away.outcome.verified, codesOf(away)], ['unknown', ['warning ERR_RUN_UNVERIFIED']]);
+    assert.ok(away.took >= 660_000 && away.took < 700_000, `${away.took}`);
+  });
+
   it('is verified by its task instances also when nobody may see how they depend on each other', async () => {
     const { outcome } = await followed(GOOD, { kind: SecretiveAirflow });
     assert.deepEqual([outcome.state, outcome.verified, outcome.tasks.length], ['succeeded', 'confirmed', 2]);
