@@ -3,7 +3,7 @@ import { PlumblineError } from '#core/errors.ts';
 import { Secret } from '#core/secret.ts';
 import type { Http } from '#http/http.ts';
 import type { HttpResponse } from '#http/http-response.ts';
-import type { AirflowCredentials, SecretSource } from './airflow-credentials.ts';
+import { type AirflowCredentials, oncePerSecret, type SecretSource } from './airflow-credentials.ts';
 import { claimsOf } from './assertion.ts';
 import { type AccessToken, createTokenCache, type TokenCache } from './token-cache.ts';
 
@@ -31,11 +31,12 @@ export function loginCredentials(login: AirflowLogin): AirflowCredentials {
   const fetch = () => boughtToken(login);
   const fresh = () => createTokenCache(fetch, login.clock ?? systemClock);
   let tokens: TokenCache = fresh();
+  const pairOf = basicPair(login);
   let used: 'v1' | 'v2' = 'v2';
   return {
     headers: async (api, signal) => {
       used = api;
-      if (api === 'v1') return basic(login, signal);
+      if (api === 'v1') return { authorization: `Basic ${pairOf(await login.password.read(signal)).reveal()}` };
       const { token } = await tokens.token(SCOPE, signal);
       return { authorization: `Bearer ${token.reveal()}` };
     },
@@ -47,12 +48,14 @@ export function loginCredentials(login: AirflowLogin): AirflowCredentials {
   };
 }
 
-async function basic({ username, password, mask }: AirflowLogin, signal: AbortSignal): Promise<Record<string, string>> {
-  const secret = await password.read(signal);
-  mask(secret);
-  const pair = new Secret(Buffer.from(`${username}:${secret.reveal()}`, 'utf8').toString('base64'));
-  mask(pair);
-  return { authorization: `Basic ${pair.reveal()}` };
+/** What HTTP Basic sends for a password. */
+function basicPair({ username, mask }: AirflowLogin): (password: Secret) => Secret {
+  return oncePerSecret((password) => {
+    mask(password);
+    const pair = new Secret(Buffer.from(`${username}:${password.reveal()}`, 'utf8').toString('base64'));
+    mask(pair);
+    return pair;
+  });
 }
 
 async function boughtToken(login: AirflowLogin): Promise<AccessToken> {

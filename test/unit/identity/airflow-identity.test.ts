@@ -86,8 +86,21 @@ describe('the identity towards an Airflow', () => {
       for (const api of ['v1', 'v2'] as const) {
         assert.deepEqual(await identity.credentials.headers(api, soon()), { authorization: 'Bearer astro-token' });
       }
-      assert.ok(masked.includes('astro-token'));
+      assert.deepEqual(new Set(masked), new Set(['astro-token']));
+      assert.ok(masked.length <= 2, 'once, not with each request');
       assert.deepEqual(asked, []);
+    });
+
+    it('is sent without the end of a line that was kept with it, and is refused when it is none', async () => {
+      const given = (apitoken: string) =>
+        airflowIdentity(connection('Token', url(), { apitoken }), surroundings()).credentials.headers('v2', soon());
+      assert.deepEqual(await given(' astro-token\r\n'), { authorization: 'Bearer astro-token' });
+      assert.deepEqual(masked, [' astro-token\r\n', 'astro-token']);
+      for (const none of ['two lines\nof it', 'tökén', '\n']) {
+        await assert.rejects(given(none), (error: PlumblineError) => {
+          return error.code === 'ERR_CONNECTION_UNSUPPORTED' && !error.message.includes(none);
+        });
+      }
     });
 
     it('is read from elsewhere once, and anew after it was refused', async () => {
