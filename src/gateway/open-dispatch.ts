@@ -1,6 +1,6 @@
 import { organizationUrl } from '#azure-devops/organization-url.ts';
 import { AZURE_DEVOPS_SCOPE, pipelineApi } from '#azure-devops/pipeline-api.ts';
-import { machineIdentity } from '#identity/machine-identity.ts';
+import { type MachineIdentity, machineIdentity } from '#identity/machine-identity.ts';
 import { countedPolicy } from './app/counted-policy.ts';
 import { configuredOrganization } from './config/azure-devops-config.ts';
 import type { AzureDevOpsConfig } from './config/gateway-config.ts';
@@ -27,9 +27,13 @@ export async function openDispatch(
     const known = connections.get(entry);
     if (known) return known;
     const settings = entry.identity ?? config.identity;
-    // Nothing of the gateway prints a token: a Secret shows itself as asterisks.
-    const identity = machineIdentity(settings, { http, clock, mask: () => {} });
-    const token = async (signal: AbortSignal) => (await identity.token(AZURE_DEVOPS_SCOPE, signal)).token;
+    let identity: MachineIdentity | undefined;
+    const token = async (signal: AbortSignal) => {
+      // Not before it is asked for a token: what is wrong with it is told to whoever waits for one.
+      // Nothing of the gateway prints a token: a Secret shows itself as asterisks.
+      identity ??= machineIdentity(settings, { http, clock, mask: () => {} });
+      return (await identity.token(AZURE_DEVOPS_SCOPE, signal)).token;
+    };
     const connection = { api: pipelineApi({ base: entry.base, http, token, clock }), identity: settings };
     connections.set(entry, connection);
     return connection;

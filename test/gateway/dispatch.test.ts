@@ -104,7 +104,7 @@ describe('a served gateway that queues pipelines', () => {
   });
 
   it('refuses by name what would change what runs, and everything that it does not know', async () => {
-    const before = azure.asked.length;
+    const before = azure.queueings.length;
     for (const name of ['variables', 'yamlOverride', 'stagesToSkip', 'resources', 'previewRun', 'branch']) {
       const answer = await post({ ...BODY, key: 'k', [name]: {} });
       const problem = await told(answer);
@@ -131,11 +131,11 @@ describe('a served gateway that queues pipelines', () => {
     }
     assert.equal((await post(BODY)).status, 400);
     assert.equal((await post({ ...BODY, key: 'a' }, { key: 'b' })).status, 400);
-    assert.equal(azure.asked.length, before);
+    assert.equal(azure.queueings.length, before);
   });
 
   it('asks the policy for pipeline, ref and every parameter', async () => {
-    const before = azure.asked.length;
+    const before = azure.queueings.length;
     const wanted: object[] = [
       { pipeline: 43 },
       { project: 'other' },
@@ -153,7 +153,7 @@ describe('a served gateway that queues pipelines', () => {
     }
     const stranger = await post({ ...BODY, key: 'k' }, { token: gateway.token('alice', 'app', { team: 'other' }) });
     assert.equal(stranger.status, 403);
-    assert.equal(azure.asked.length, before);
+    assert.equal(azure.queueings.length, before);
     assert.equal(gateway.audit().filter(({ type }) => type.endsWith('dispatch.denied')).length, wanted.length + 1);
   });
 
@@ -227,6 +227,41 @@ describe('a served gateway that queues pipelines', () => {
     assert.ok(!JSON.stringify(gateway.audit()).includes('returns'));
     assert.ok(!gateway.log.includes('returns'));
     assert.deepEqual(azure.findings, []);
+  });
+});
+
+describe('a served gateway whose identity cannot be used', () => {
+  let azure: ScriptedAzureDevOps;
+  let gateway: ServedGateway;
+  before(async () => {
+    azure = await ScriptedAzureDevOps.start();
+    gateway = new ServedGateway({
+      config: {
+        network: azure.network,
+        identity: { kind: 'managed' },
+        azureDevOps: [{ organization: 'fabrikam', identity: { kind: 'default' } }],
+      },
+      policy: { pipelines: PIPELINES, bindings: [BINDING] },
+      environment: { AZURE_CLIENT_SECRET: 'canary-of-a-stored-secret' },
+    });
+    await gateway.start();
+  });
+  after(async () => {
+    await gateway?.close();
+    await azure?.close();
+  });
+
+  it('says so to whoever asks, and sends nothing', async () => {
+    const answer = await gateway.request(PATH, gateway.token(), {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ ...BODY, key: 'k' }),
+    });
+    const problem = await told(answer);
+    assert.deepEqual([problem.code, problem.reason], ['pipeline-refused', 'identity'], JSON.stringify(problem));
+    assert.match(problem.detail, /AZURE_CLIENT_SECRET/);
+    assert.ok(!JSON.stringify([problem, gateway.log]).includes('canary-of-a-stored-secret'));
+    assert.deepEqual(azure.asked, []);
   });
 });
 

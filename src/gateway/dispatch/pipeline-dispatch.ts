@@ -226,17 +226,19 @@ export class PipelineDispatch {
       .then((run) => {
         if (run?.phase === 'following') this.#follow(run);
       })
-      .catch((thrown) => {
-        if (this.#closing.signal.aborted) return;
-        this.#context.log('A pipeline run is not worked on any more', {
-          run: id,
-          why: asPlumblineError(thrown).message,
-        });
-      })
+      .catch((thrown) => this.#dropped(id, thrown))
       .finally(() => {
         if (this.#driving.get(id) === driving) this.#driving.delete(id);
       });
     this.#driving.set(id, driving);
+  }
+
+  async #dropped(id: string, thrown: unknown): Promise<void> {
+    const { log, runs } = this.#context;
+    if (this.#closing.signal.aborted) return;
+    log('A pipeline run is not worked on any more', { run: id, why: asPlumblineError(thrown).message });
+    const problem = 'it is not worked on until the gateway starts again: its log says why';
+    await runs.problem(id, problem).catch(() => undefined);
   }
 
   #follow(run: StoredPipelineRun): void {

@@ -165,6 +165,22 @@ describe('a pipeline run that takes long to be queued', () => {
     assert.deepEqual(world.azure.queueings, []);
   });
 
+  it('says so, when a defect of the gateway keeps it from being worked on, and is taken up by the next one', async () => {
+    const { policy } = world;
+    const decide = policy.decidePipeline.bind(policy);
+    let asked = 0;
+    policy.decidePipeline = (wanted) => {
+      if (++asked > 1) throw new TypeError('a defect');
+      return decide(wanted);
+    };
+    const { run } = await world.create('k');
+    await eventually(async () => /its log/.test((await world.read(run.id)).problem ?? ''), 'what holds it up');
+    policy.decidePipeline = decide;
+    await world.stop();
+    await world.start();
+    assert.equal((await world.queued('k')).run?.id, 100);
+  });
+
   it('is one of no more than may wait, also when it was refused before', async () => {
     world.azure.script = () => ({ status: 400 });
     const keys = Array.from({ length: 70 }, (_, i) => `k${i}`);
