@@ -77,7 +77,7 @@ async function checked(one: AirflowCase, step: EndedAirflowStep, airflow: Airflo
 
 function requestsOf({ proxy }: EndedAirflowStep): string {
   return proxy.requests
-    .map(({ method, path, status, fault }) => `${method} ${path} ${status ?? '-'} ${fault ?? ''}`)
+    .map(({ method, path, body, status, fault }) => `${method} ${path} ${body} ${status ?? '-'} ${fault ?? ''}`)
     .join('\n');
 }
 

@@ -1,3 +1,4 @@
+import { randomInt } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import type { AzureDeclaration, ConnectionDeclaration } from '#local-azure/declaration.ts';
 import type { StepRecord } from '#local-pipeline/step-record.ts';
@@ -85,6 +86,7 @@ export async function runAirflowStep(airflow: AirflowUnderTest, step: AirflowSte
           azure,
           steps: [...(step.before ?? []), yamlOf(step), ...(step.after ?? [])],
           cancelled: cancel.signal,
+          variables: { 'Build.BuildId': String(nextBuild()) },
           onEvent: (event, agent) => {
             watch.agent = agent;
             if (event.kind === 'line') watch.line(event.text);
@@ -99,6 +101,14 @@ export async function runAirflowStep(airflow: AirflowUnderTest, step: AirflowSte
     await proxy.close();
     folder.remove();
   }
+}
+
+let builds = randomInt(100_000_000);
+
+/** Pipelines that begin at the same moment would be the same one, and take over each other's runs. */
+function nextBuild(): number {
+  builds += 1;
+  return builds;
 }
 
 /** Name of the step, of its display, and of the connection. */
