@@ -83,9 +83,10 @@ export interface PipelineApiOptions {
 const VERSION = 'api-version=7.1';
 const TIMEOUT_MS = 60_000;
 const MAX_BODY_BYTES = 8 * 1_048_576;
-const PAGE = 200;
+/** Runs of a page: with the largest parameters that callers may give they stay below the cap. */
+const PAGE = 50;
 /** Far more than any pipeline queues within a day. */
-const MOST_PAGES = 50;
+const MOST_PAGES = 200;
 
 export function pipelineApi({ base, http, token, clock }: PipelineApiOptions): PipelineApi {
   const send = async (

@@ -78,6 +78,24 @@ describe('an Azure DevOps that cannot be trusted', () => {
     }
   });
 
+  it('hides no run behind those of others, however large they are', async () => {
+    const values = { table: 'x'.repeat(65_000) };
+    const others = Array.from({ length: 150 }, (_, i) => ({ id: i + 1, reason: 'manual', templateParameters: values }));
+    world.azure.script = (asked) => {
+      if (isQueueing(asked)) return 'reset-after-work';
+      if (!isList(asked)) return undefined;
+      const { searchParams } = asked.url;
+      const from = Number(searchParams.get('continuationToken') ?? 0);
+      const to = from + Number(searchParams.get('$top'));
+      const all = [...others, ...world.azure.builds];
+      const headers = to < all.length ? { 'x-ms-continuationtoken': String(to) } : {};
+      return { status: 200, headers, body: { value: all.slice(from, to) } };
+    };
+    const { run } = await world.create('k');
+    await eventually(async () => (await world.read(run.id)).run?.id === 100, 'the run to be found', 8_000);
+    assert.equal(world.azure.queueings.length, 1);
+  });
+
   it('holds up no other organization, by answering nothing', async () => {
     world.azure.script = ({ body }) => (body.includes('"slow"') ? 'hang' : undefined);
     const slow = requestOf({ organization: 'https://dev.azure.com/contoso', templateParameters: { table: 'slow' } });
