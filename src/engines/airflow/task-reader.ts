@@ -30,6 +30,8 @@ export interface TaskReading {
 const MARGIN_MS = 5_000;
 /** How often task instances that are answered, but not in a way that can be used, are asked for after the run has ended. */
 const MOST_LAST_READS = 6;
+/** A server that answers and fails at just this, 500, will most likely fail the next time too: the verdict waits no longer for it. */
+const FAILING_MS = 60_000;
 const REASON_LENGTH = 300;
 
 /** Reads the task instances of a run, the logs of those that fail, and what they wrote. */
@@ -87,7 +89,7 @@ export class TaskReader {
    */
   async *readLast(): AsyncGenerator<RunUpdate, string | undefined, undefined> {
     const { api, run, clock, random, signal, lostAfterMs } = this.#reading;
-    const until = clock.now() + lostAfterMs;
+    const since = clock.now();
     for (let attempt = 1; ; attempt += 1) {
       try {
         await this.#structure();
@@ -98,8 +100,9 @@ export class TaskReader {
         return undefined;
       } catch (thrown) {
         this.#notRead(thrown);
-        const { family, message } = thrown as PlumblineError;
-        const isEnough = family === 'transient' ? clock.now() >= until : attempt >= MOST_LAST_READS;
+        const { family, message, details } = thrown as PlumblineError;
+        const longest = details['status'] === 500 ? Math.min(FAILING_MS, lostAfterMs) : lostAfterMs;
+        const isEnough = family === 'transient' ? clock.now() - since >= longest : attempt >= MOST_LAST_READS;
         if (!mayPass(thrown) || isEnough) return oneLine(message, REASON_LENGTH);
         await clock.sleep(backOff(attempt + 1, undefined, random()), signal);
       }

@@ -344,6 +344,16 @@ describe('following a DAG run', () => {
     assert.ok(away.took >= 660_000 && away.took < 700_000, `${away.took}`);
   });
 
+  it('waits a minute, no longer, for a server that answers and fails at the task instances alone', async () => {
+    const fails = new PlumblineError('ERR_AIRFLOW_UNAVAILABLE', 'Airflow answered 500', { details: { status: 500 } });
+    const run = await followed([...GOOD.slice(0, 2), { ...(GOOD[2] as Moment), tasksFail: fails }]);
+    assert.deepEqual(
+      [run.outcome.state, run.outcome.verified, codesOf(run)],
+      ['succeeded', 'unknown', ['warning ERR_RUN_UNVERIFIED']],
+    );
+    assert.ok(run.took >= 120_000 && run.took < 140_000, `${run.took}`);
+  });
+
   it('is verified by its task instances also when nobody may see how they depend on each other', async () => {
     const { outcome } = await followed(GOOD, { kind: SecretiveAirflow });
     assert.deepEqual([outcome.state, outcome.verified, outcome.tasks.length], ['succeeded', 'confirmed', 2]);
