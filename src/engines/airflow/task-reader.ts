@@ -88,7 +88,7 @@ export class TaskReader {
    * @returns why the task instances could not be read, if they could not
    */
   async *readLast(): AsyncGenerator<RunUpdate, string | undefined, undefined> {
-    const { api, run, clock, random, signal, lostAfterMs } = this.#reading;
+    const { api, run, clock, random, signal } = this.#reading;
     const since = clock.now();
     for (let attempt = 1; ; attempt += 1) {
       try {
@@ -100,13 +100,17 @@ export class TaskReader {
         return undefined;
       } catch (thrown) {
         this.#notRead(thrown);
-        const { family, message, details } = thrown as PlumblineError;
-        const longest = details['status'] === 500 ? Math.min(FAILING_MS, lostAfterMs) : lostAfterMs;
-        const isEnough = family === 'transient' ? clock.now() - since >= longest : attempt >= MOST_LAST_READS;
-        if (!mayPass(thrown) || isEnough) return oneLine(message, REASON_LENGTH);
+        const error = thrown as PlumblineError;
+        if (!mayPass(error) || this.#isEnough(error, attempt, since)) return oneLine(error.message, REASON_LENGTH);
         await clock.sleep(backOff(attempt + 1, undefined, random()), signal);
       }
     }
+  }
+
+  #isEnough({ family, details }: PlumblineError, attempt: number, since: number): boolean {
+    if (family !== 'transient') return attempt >= MOST_LAST_READS;
+    const { clock, lostAfterMs } = this.#reading;
+    return clock.now() - since >= (details['status'] === 500 ? Math.min(FAILING_MS, lostAfterMs) : lostAfterMs);
   }
 
   /** Nobody can say how these tasks end. */
