@@ -8,6 +8,8 @@ import type { Stage } from './test-stages.ts';
 
 /** Two processors are what the smallest agents have. */
 const AT_ONCE = 2;
+/** One more where some stages mostly wait for a server. */
+export const WITH_WAITING_STAGES = 3;
 /** A stage that takes longer hangs. */
 const STAGE_LIMIT_MS = 14 * 60_000;
 
@@ -16,8 +18,8 @@ const interruption = new AbortController();
 const interrupted = interruption.signal;
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => interruption.abort());
 
-/** Runs stages, at most two at the same time in their order, and says of each how it went as soon as it has ended. */
-export async function runStages(stages: readonly Stage[]): Promise<TestCounts[]> {
+/** Runs stages, at most `atOnce` at the same time in their order, and says of each how it went as soon as it has ended. */
+export async function runStages(stages: readonly Stage[], atOnce = AT_ONCE): Promise<TestCounts[]> {
   const waiting = [...stages];
   const results: TestCounts[] = [];
   const worker = async () => {
@@ -27,7 +29,7 @@ export async function runStages(stages: readonly Stage[]): Promise<TestCounts[]>
       results.push(await runStage(stage));
     }
   };
-  await Promise.all(Array.from({ length: AT_ONCE }, worker));
+  await Promise.all(Array.from({ length: atOnce }, worker));
   return results;
 }
 
