@@ -24,6 +24,11 @@ const BENCHES = {
 
 const FLAGS = { json: { type: 'boolean' }, short: { type: 'boolean', default: false } } as const;
 const { values, positionals } = parseArgs({ options: FLAGS, allowPositionals: true });
+const unknown = positionals.filter((name) => !Object.hasOwn(BENCHES, name));
+if (unknown.length > 0) {
+  console.error(`There is no bench ${unknown.join(', ')}; there are ${Object.keys(BENCHES).join(', ')}.`);
+  process.exit(64);
+}
 for (const [name, bench] of Object.entries(BENCHES)) {
   if (positionals.length > 0 && !positionals.includes(name)) continue;
   for (const one of await bench({ short: values.short }))

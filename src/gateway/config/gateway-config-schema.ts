@@ -210,7 +210,7 @@ export const GATEWAY_CONFIG_SCHEMA = {
       connections: count('Open connections.', 16, 100_000, 4_096),
       requestsPerCaller: count('A minute, by verified caller.', 1, 10_000_000, 6_000),
       requestsPerAddress: count('A minute, by address, before a token is looked at.', 1, 10_000_000, 12_000),
-      watchers: count('Open event streams.', 1, 100_000, 2_048),
+      watchers: count('Open event streams, and requests that wait for a pipeline run.', 1, 100_000, 2_048),
     }),
     timeouts: map('How long.', {
       request: duration('Until a request has arrived whole.', '30s'),
