@@ -50,7 +50,7 @@ export class GatewayMetrics {
   ]);
   readonly #auditFailures = this.#counter('plumbline_audit_failures_total', 'Records that could not be written.', []);
   readonly #policyLoads = this.#counter('plumbline_policy_loads_total', 'Readings of the policy file.', ['result']);
-  readonly #watchers = new Gauge({ name: 'plumbline_watchers', help: 'Open event streams, and requests that wait for a pipeline run.', ...this.#prefix });
+  readonly #watchers = new Gauge({ name: 'plumbline_watchers', help: 'Open event streams.', ...this.#prefix });
   readonly #slowWatchers = this.#counter('plumbline_slow_watchers_total', 'Streams that were closed: not read.', []);
   readonly #values = new Map<string, Set<string>>();
 
