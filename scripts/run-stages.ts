@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { endGroup } from './end-group.ts';
 import { ROOT } from './repository.ts';
 import { failureReport, judged, type TestCounts } from './test-counts.ts';
 import type { Stage } from './test-stages.ts';
@@ -71,6 +72,7 @@ function execute(stage: Stage): Promise<{ output: string; exitCode: number | nul
       cwd: ROOT,
       env,
       stdio: ['ignore', 'pipe', 'pipe'],
+      // It leads a process group of its own, so that nothing that a hanging test started stays behind.
       detached: true,
     });
     const stop = () => endGroup(child.pid, 'SIGTERM');
@@ -92,16 +94,6 @@ function execute(stage: Stage): Promise<{ output: string; exitCode: number | nul
       done({ output: output + ended, exitCode });
     });
   });
-}
-
-/** The stage leads a process group of its own, so that nothing that a hanging test started stays behind. */
-function endGroup(pid: number | undefined, signal: NodeJS.Signals): void {
-  if (pid === undefined) return;
-  try {
-    process.kill(-pid, signal);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
-  }
 }
 
 /** The last line of a test run, and its exit status. */

@@ -7,6 +7,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { airflowSettings } from './airflow-settings.ts';
 import { AIRFLOW_ROLES, AIRFLOW_USERS } from './airflow-users.ts';
+import { endGroup } from './end-group.ts';
 import { groupsOfChildren, ProcessWatch } from './process-watch.ts';
 import { ROOT } from './repository.ts';
 import { freePort } from './start-luigid.ts';
@@ -108,6 +109,7 @@ export class AirflowServer {
     await this.answers();
   }
 
+  /** It leads a process group of its own: the executor's processes are in the scheduler's. */
   start(part: string): void {
     const log = openSync(join(this.folder, 'logs', `${part}.log`), 'a');
     const child = spawn(this.#program(), [part, ...(ARGUMENTS[part] ?? [])], {
@@ -255,15 +257,5 @@ async function isOk(url: string, request: RequestInit = {}): Promise<boolean> {
     return (await fetch(url, { ...request, signal: AbortSignal.timeout(5_000) })).ok;
   } catch {
     return false;
-  }
-}
-
-/** Each part leads a process group of its own: the executor's processes are in the scheduler's. */
-function endGroup(pid: number | undefined, signal: NodeJS.Signals): void {
-  if (pid === undefined) return;
-  try {
-    process.kill(-pid, signal);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
   }
 }

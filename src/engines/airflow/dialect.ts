@@ -51,12 +51,9 @@ export function query(values: Readonly<Record<string, string | number | undefine
   return given.length === 0 ? '' : `?${given.join('&')}`;
 }
 
-export const V1: Dialect = {
-  api: 'v1',
-  health: '/health',
-  logAccept: 'application/json',
-  importErrors: () => `/importErrors${query({ limit: PAGE, order_by: '-timestamp' })}`,
-  runs: (wanted, since, offset) => ({
+/** @param field what the version calls the time since when */
+function listedSince(field: string): Dialect['runs'] {
+  return (wanted, since, offset) => ({
     method: 'POST',
     path: '/dags/~/dagRuns/list',
     body: {
@@ -64,10 +61,18 @@ export const V1: Dialect = {
       page_limit: PAGE,
       page_offset: offset,
       order_by: '-id',
-      ...(since !== undefined && { execution_date_gte: since }),
+      ...(since !== undefined && { [field]: since }),
     },
     list: 'dag_runs',
-  }),
+  });
+}
+
+export const V1: Dialect = {
+  api: 'v1',
+  health: '/health',
+  logAccept: 'application/json',
+  importErrors: () => `/importErrors${query({ limit: PAGE, order_by: '-timestamp' })}`,
+  runs: listedSince('execution_date_gte'),
   trigger: ({ runId, conf, logicalDate, note }) => ({
     dag_run_id: runId,
     conf,
@@ -90,18 +95,7 @@ export const V2: Dialect = {
   logAccept: 'application/json',
   importErrors: (file) =>
     `/importErrors${query({ limit: PAGE, order_by: '-timestamp', filename_pattern: file && `%${file}%` })}`,
-  runs: (wanted, since, offset) => ({
-    method: 'POST',
-    path: '/dags/~/dagRuns/list',
-    body: {
-      dag_ids: dagsOf(wanted),
-      page_limit: PAGE,
-      page_offset: offset,
-      order_by: '-id',
-      ...(since !== undefined && { run_after_gte: since }),
-    },
-    list: 'dag_runs',
-  }),
+  runs: listedSince('run_after_gte'),
   trigger: ({ runId, conf, logicalDate, note }) => ({
     dag_run_id: runId,
     conf,
