@@ -10,8 +10,8 @@ export function airflowSettings(options: AirflowOptions, port: number): Record<s
   const { folder, dags, line } = options;
   const common = {
     AIRFLOW_HOME: folder,
-    // Of SQLite's own five seconds of patience a busy machine has little left: a scheduler that meets a locked database ends.
-    AIRFLOW__DATABASE__SQL_ALCHEMY_CONN: `sqlite:///${join(folder, 'airflow.db')}?timeout=120`,
+    // Of SQLite's own five seconds of patience a busy machine has little left: a scheduler that meets a locked database ends (and is started again).
+    AIRFLOW__DATABASE__SQL_ALCHEMY_CONN: `sqlite:///${join(folder, 'airflow.db')}?timeout=30`,
     PYTHONWARNINGS: 'ignore',
     PYTHONDONTWRITEBYTECODE: '1',
     AIRFLOW__CORE__DAGS_FOLDER: dags,

@@ -49,6 +49,8 @@ const ARGUMENTS: Readonly<Record<string, readonly string[]>> = {
   triggerer: ['--skip-serve-logs'],
 };
 
+/** A part that ends more often is broken. */
+const MOST_DEATHS = 5;
 const READY_MS = 180_000;
 
 /** A real Airflow on loopback: SQLite, LocalExecutor. Resolves when its API answers. */
@@ -73,6 +75,8 @@ export class AirflowServer {
   readonly #options: AirflowOptions;
   readonly #parts = new Map<string, ChildProcess>();
   readonly #watch = new ProcessWatch();
+  /** How often each part has ended by itself. */
+  readonly #deaths = new Map<string, number>();
 
   constructor(options: AirflowOptions, port: number) {
     this.#options = options;
@@ -120,6 +124,16 @@ export class AirflowServer {
     });
     this.#parts.set(part, child);
     if (child.pid !== undefined) this.#watch.leads(child.pid);
+    child.once('exit', () => this.#startAgain(part, child));
+  }
+
+  /** As a service manager would: on SQLite, which no production has, a scheduler that meets a locked database ends. */
+  #startAgain(part: string, child: ChildProcess): void {
+    const deaths = (this.#deaths.get(part) ?? 0) + 1;
+    this.#deaths.set(part, deaths);
+    if (deaths > MOST_DEATHS) return;
+    const again = () => this.#parts.get(part) === child && this.start(part);
+    setTimeout(again, 1_000).unref();
   }
 
   /** Ends a part with everything that it started. */
@@ -211,7 +225,8 @@ export class AirflowServer {
 
   #checkAlive(): void {
     for (const [part, { exitCode, signalCode }] of this.#parts) {
-      if (exitCode === null && signalCode === null) continue;
+      const isAlive = exitCode === null && signalCode === null;
+      if (isAlive || (this.#deaths.get(part) ?? 0) <= MOST_DEATHS) continue;
       const log = readFileSync(join(this.folder, 'logs', `${part}.log`), 'utf8');
       throw new Error(`Airflow's ${part} ended with ${exitCode ?? signalCode}:\n${log.slice(-4_000)}`);
     }
