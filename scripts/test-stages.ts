@@ -82,7 +82,13 @@ function airflowStages(): { readonly three: Stage; readonly threeApart: Stage; r
     const { args, ...stage } = mocha(name, 'test/airflow');
     const ignore = ignored.flatMap((pattern) => ['--ignore', pattern]);
     const env = { PLUMBLINE_AIRFLOW: line };
-    return { ...stage, args: [...args.slice(0, -1), ...files, ...ignore], env, limitMs: AIRFLOW_LIMIT_MS };
+    return {
+      ...stage,
+      args: [...args.slice(0, -1), ...files, ...ignore],
+      env,
+      limitMs: AIRFLOW_LIMIT_MS,
+      leavesFiles: true,
+    };
   };
   const all = ['test/airflow/**/*.test.ts'];
   return {
