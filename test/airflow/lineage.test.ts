@@ -89,7 +89,7 @@ describe("lineage with Airflow's own OpenLineage provider", function () {
     assert.equal(start?.run.facets.parent?.run.runId, step.run.runId);
   });
 
-  it('tells it in events that fit the schemas of OpenLineage', function () {
+  it('tells it in events that fit the schemas of OpenLineage (needs ../shared/specs)', function () {
     if (!hasOpenLineageSpecs) this.skip();
     const schemas = openLineageSchemas();
     const told = [...example.receiver.written, ...example.receiver.sent].map(withoutAirflowsOwn);

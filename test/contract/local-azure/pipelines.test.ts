@@ -454,7 +454,7 @@ describe('pipelines of local Azure', () => {
     assert.deepEqual(answered<unknown>(results.at(-1)), ['plumbline']);
   });
 
-  it('find no fault of the specifications in any of it', function () {
+  it('find no fault of the specifications in any of it (needs ../shared/specs)', function () {
     if (specs === undefined) this.skip();
     const oddities = [
       // The specification says that the value of each template parameter is an object.
