@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { RunOutcome } from '#core/run.ts';
 import { identitiesOfTasks, luigidAsWorker, luigidWithoutCredential } from './check-guarded-luigid.ts';
 import type { ProofHeaders } from './gateway-callers.ts';
 import { ROOT } from './repository.ts';
@@ -34,6 +35,8 @@ export interface Seen {
 
 const REPORT = { role: 'sales-report', module: 'retail.orders_pipeline', task: 'SalesReport' };
 const RUN_LIMIT_MS = 120_000;
+/** Of the output of a run that failed. */
+const OUTPUT_LINES = 20;
 
 /** Makes the printed call, refused ones and a run of the pipeline, and reads the audit; prints what came of each. */
 export async function checkGateway(check: GatewayCheck): Promise<boolean> {
@@ -74,8 +77,8 @@ async function printedCommands({ curl }: GatewayCheck): Promise<Seen> {
   const { status, output } = await execute(curl.start);
   if (status !== 0) return { ok: false, what, saw: output };
   const { id } = JSON.parse(output) as { id: string };
-  const state = stateIn((await execute(curl.follow(id))).output) ?? 'without an outcome';
-  return { ok: state === 'succeeded', what, saw: `run ${id} ${state}` };
+  const end = endIn((await execute(curl.follow(id))).output) ?? { state: 'without an outcome', why: '' };
+  return { ok: end.state === 'succeeded', what, saw: `run ${id} ${end.state}${end.why}` };
 }
 
 async function printedList({ curl }: GatewayCheck): Promise<Seen> {
@@ -109,8 +112,8 @@ async function pipelineRun(gateway: LocalGateway, proof: ProofHeaders): Promise<
   const answer = await create(gateway, proof, 'sales/4711', body);
   const run = (await answer.json()) as { id: string; runToken: string; detail?: string };
   if (answer.status !== 201) return { ok: false, what, saw: `${answer.status} ${run.detail}` };
-  const state = await endOf(gateway, run.id, { authorization: `Bearer ${run.runToken}` });
-  return { ok: state === 'succeeded', what, saw: `run ${run.id} ${state}` };
+  const { state, why } = await endOf(gateway, run.id, { authorization: `Bearer ${run.runToken}` });
+  return { ok: state === 'succeeded', what, saw: `run ${run.id} ${state}${why}` };
 }
 
 function create({ url }: LocalGateway, proof: ProofHeaders, key: string, body: object): Promise<Response> {
@@ -122,16 +125,32 @@ async function codeOf(answer: Response): Promise<string> {
   return ((await answer.json()) as { code?: string }).code ?? 'without a code';
 }
 
-/** Follows the events of a run to the last one. */
-async function endOf({ url }: LocalGateway, id: string, proof: ProofHeaders): Promise<string> {
-  const signal = AbortSignal.timeout(RUN_LIMIT_MS);
-  const stream = await fetch(`${url}/v1/runs/${id}/events`, { headers: { ...proof }, signal });
-  return stateIn(await stream.text()) ?? `left ${stream.status} without an outcome`;
+/** How a run ended, and what is told of it when it did not end well. */
+interface RunEnd {
+  readonly state: string;
+  readonly why: string;
 }
 
-function stateIn(events: string): string | undefined {
-  const outcome = /^data: (.*"kind":"outcome".*)$/m.exec(events)?.[1];
-  return outcome && (JSON.parse(outcome) as { outcome: { state: string } }).outcome.state;
+/** Follows the events of a run to the last one; one that failed has its output beside it. */
+async function endOf({ url }: LocalGateway, id: string, proof: ProofHeaders): Promise<RunEnd> {
+  const signal = AbortSignal.timeout(RUN_LIMIT_MS);
+  const ask = (part: string) => fetch(`${url}/v1/runs/${id}/${part}`, { headers: { ...proof }, signal });
+  const stream = await ask('events');
+  const end = endIn(await stream.text());
+  if (end === undefined) return { state: `left ${stream.status} without an outcome`, why: '' };
+  if (end.state === 'succeeded') return end;
+  const output = (await (await ask('logs')).text()).trimEnd().split('\n').slice(-OUTPUT_LINES).join('\n');
+  return { ...end, why: `${end.why}\n${indented(output)}` };
+}
+
+function endIn(events: string): RunEnd | undefined {
+  const told = /^data: (.*"kind":"outcome".*)$/m.exec(events)?.[1];
+  if (told === undefined) return undefined;
+  const { outcome } = JSON.parse(told) as { outcome: Pick<RunOutcome, 'state' | 'findings'> };
+  return {
+    state: outcome.state,
+    why: outcome.findings.map(({ code, message }) => `\n    ${code}: ${message}`).join(''),
+  };
 }
 
 /** With its end it vouches for the whole log: verified is what nothing is added to. */

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -54,9 +55,20 @@ class Started:
 
     def wait_for(self, name):
         """Waits until the run has made this file, or has this event."""
+        self._wait(name, lambda: (self.folder / name).exists() or f'"e":"{name}"' in self._told())
+
+    def wait_for_start(self, family):
+        """Waits until a task of this family runs."""
+        start = re.compile(rf'"e":"start".*"task":"{family}_')
+        self._wait(f"a start of {family}", lambda: start.search(self._told()) is not None)
+
+    def _told(self):
+        return (self.folder / "events").read_text()
+
+    def _wait(self, name, there):
         until = time.monotonic() + LIMIT
         while time.monotonic() < until:
-            if (self.folder / name).exists() or f'"e":"{name}"' in (self.folder / "events").read_text():
+            if there():
                 return
             assert self.process.poll() is None, f"the run ended before {name}: {(self.folder / 'stderr').read_text()}"
             time.sleep(0.01)
