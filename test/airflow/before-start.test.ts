@@ -63,11 +63,15 @@ const CASES: readonly AirflowCase[] = [
       airflow.addDagFile('goes_bad.py', GOOD_DAG('goes_bad'));
       await airflow.truth.parsed(['goes_bad']);
       airflow.addDagFile('goes_bad.py', `import gone_${LINE.replace('.', '_')}\n${GOOD_DAG('goes_bad')}`);
-      await importErrorOf(airflow, 'goes_bad.py');
+      await importErrorOf(airflow, 'goes_bad.py', true);
     },
     check: (step) => {
       refused(step, ['ERR_DAG_IMPORT']);
       assert.match(step.errors.join('\n'), /No module named 'gone_/);
+    },
+    cleanUp: async (airflow) => {
+      airflow.removeDagFile('goes_bad.py');
+      await importErrorOf(airflow, 'goes_bad.py', false);
     },
   },
   ...WRONG_CONFS.map(
@@ -156,11 +160,11 @@ const CASES: readonly AirflowCase[] = [
   },
 ];
 
-async function importErrorOf(airflow: AirflowUnderTest, file: string): Promise<void> {
-  for (const end = Date.now() + 60_000; ; ) {
-    const errors = await airflow.truth.importErrors();
-    if (errors.some(({ filename }) => filename.endsWith(file))) return;
-    assert.ok(Date.now() < end, 'Airflow has not read the file again');
+/** Waits until Airflow has an import error of this file, or has none any more. */
+async function importErrorOf(airflow: AirflowUnderTest, file: string, wanted: boolean): Promise<void> {
+  const has = async () => (await airflow.truth.importErrors()).some(({ filename }) => filename.endsWith(file));
+  for (const end = Date.now() + 60_000; (await has()) !== wanted; ) {
+    assert.ok(Date.now() < end, 'Airflow has not looked at the file again');
     await new Promise((done) => setTimeout(done, 300));
   }
 }

@@ -79,11 +79,11 @@ describe('a gateway that is killed queues no pipeline twice, and forgets none', 
         for (const { id, status } of azure.builds) if (status !== 'completed') azure.end(id, 'succeeded');
       }, 20);
       try {
-        for (const key of keys) gateway.ask(key);
+        for (const key of keys) gateway.ask({ queue: key });
         await gateway.until(() => point.is(first), point.name);
         await gateway.kill();
         await gateway.start();
-        for (const key of keys) gateway.ask(key);
+        for (const key of keys) gateway.ask({ queue: key });
         await gateway.until(() => keys.every((key) => gateway.run(key)?.phase === 'closed'), 'the end of all');
       } finally {
         clearInterval(ending);

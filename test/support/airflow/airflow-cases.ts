@@ -12,6 +12,8 @@ export interface AirflowCase extends AirflowStep {
   /** Before the step. */
   readonly prepare?: (airflow: AirflowUnderTest) => Promise<void>;
   readonly check: (step: EndedAirflowStep, airflow: AirflowUnderTest) => void | Promise<void>;
+  /** Whatever came of it: what the case has put where other tests find it goes. */
+  readonly cleanUp?: (airflow: AirflowUnderTest) => Promise<void>;
 }
 
 /** Steps that run at the same time: each is a few processes, mostly waiting, and Airflow runs six tasks at once. */
@@ -56,7 +58,7 @@ class Ending {
 async function failureOf(one: AirflowCase, airflow: AirflowUnderTest): Promise<unknown> {
   try {
     await one.prepare?.(airflow);
-    await checked(one, await runAirflowStep(airflow, one), airflow);
+    await checked(one, await runAirflowStep(airflow, one), airflow).finally(() => one.cleanUp?.(airflow));
     return undefined;
   } catch (error) {
     return error;

@@ -78,6 +78,10 @@ export class AirflowUnderTest {
     writeFileSync(path, text);
   }
 
+  removeDagFile(name: string): void {
+    rmSync(join(this.folder, 'dags', name));
+  }
+
   /** Names of what the tasks of this run have left behind (`mark` in flows.py). */
   marks(run: string): readonly string[] {
     const folder = join(this.server.folder, 'marks', run);

@@ -12,7 +12,7 @@ import { DAG, ORGANIZATION, PipelinePolicy, requestOf } from './dispatch-world.t
 
 /**
  * A process with store, audit log and pipeline runs in the folder it is given, and nothing else:
- * `fork(dispatch-process.ts, [FOLDER, PROXY URL, CA FILE])`. It takes keys as messages.
+ * `fork(dispatch-process.ts, [FOLDER, PROXY URL, CA FILE])`. It takes `{ queue: KEY }` as messages.
  */
 const [folder = '', proxy = '', caFile = ''] = process.argv.slice(2);
 const http = createHttp({ skipVerification: false, proxy: { url: proxy, bypass: [] }, caFile });
@@ -32,7 +32,7 @@ const dispatch = await PipelineDispatch.open({
   log: (message, facts) => console.error(message, facts),
 });
 
-process.on('message', (key: string) => {
-  dispatch.create(DAG, key, requestOf(), 'request').catch((thrown) => console.error(thrown));
+process.on('message', ({ queue }: { queue: string }) => {
+  dispatch.create(DAG, queue, requestOf(), 'request').catch((thrown) => console.error(thrown));
 });
 process.send?.({ ready: true });

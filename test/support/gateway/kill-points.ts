@@ -1,16 +1,11 @@
-import { type ChildProcess, fork } from 'node:child_process';
-import { once } from 'node:events';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { DatabaseSync } from 'node:sqlite';
-import { setImmediate as turn } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import type { RunUpdate } from '#core/run.ts';
 import { endStrays } from '#engines/luigi/stray-processes.ts';
+import { KilledProcess } from './killed-process.ts';
 
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
-const LONGEST_MS = 45_000;
 
 const TASKS = `
 import os, time
@@ -54,71 +49,18 @@ export interface SeenRun {
   readonly updates: number;
 }
 
-/** A gateway's runs in a process that is killed and started again on the same folder, watched through its files only. */
-export class KilledGateway {
-  readonly folder = mkdtempSync(join(tmpdir(), 'plumbline-kill-'));
-  #child: ChildProcess | undefined;
-  #reader: DatabaseSync | undefined;
-  readonly messages: Record<string, unknown>[] = [];
-  errors = '';
+/** Runs of Luigi: `{ create: KEY, task }` and `{ cancel: ID }`. */
+export class KilledGateway extends KilledProcess<SeenRun> {
+  protected readonly program = ['runs-process.ts', join(ROOT, 'src/worker/plumbline_luigi')] as const;
+  protected readonly query = 'select id, key, phase, state, attempt, updates from runs order by id';
 
   constructor() {
+    super();
     writeFileSync(join(this.folder, 'kill_points.py'), TASKS);
   }
 
-  async start(): Promise<void> {
-    const program = join(import.meta.dirname, 'runs-process.ts');
-    const worker = join(ROOT, 'src/worker/plumbline_luigi');
-    const child = fork(program, [this.folder, worker], {
-      stdio: ['ignore', 'inherit', 'pipe', 'ipc'],
-      execArgv: ['--disable-warning=ExperimentalWarning'],
-    });
-    this.#child = child;
-    child.stderr?.on('data', (part: Buffer) => {
-      this.errors += part.toString();
-    });
-    const ready = new Promise<void>((resolve, reject) => {
-      child.on('message', (message: Record<string, unknown>) => {
-        this.messages.push(message);
-        if (message['ready']) resolve();
-      });
-      child.on('exit', () => reject(new Error(`The process did not start: ${this.errors}`)));
-    });
-    await ready;
-  }
-
-  /** What the process is asked to do; whether it hears of it is part of the question. */
-  ask(command: object): void {
-    this.#child?.send(command, () => {});
-  }
-
-  async kill(): Promise<void> {
-    const child = this.#child;
-    if (!child) return;
-    const gone = once(child, 'exit');
-    child.kill('SIGKILL');
-    await gone;
-  }
-
-  /** Looks as often as this process can. */
-  async until(is: () => boolean, what: string): Promise<void> {
-    const end = Date.now() + LONGEST_MS;
-    while (!is()) {
-      if (Date.now() > end) throw new Error(`It did not come: ${what}; ${JSON.stringify(this.runs())} ${this.errors}`);
-      await turn();
-    }
-  }
-
-  run(key: string): SeenRun | undefined {
-    return this.runs().find((run) => run.key === key);
-  }
-
-  runs(): readonly SeenRun[] {
-    return this.#query('select id, key, phase, state, attempt, updates from runs order by id') as unknown as SeenRun[];
-  }
-
   updates(id: string): readonly { readonly sequence: number; readonly update: RunUpdate }[] {
-    const rows = this.#query('select sequence, update_json from run_events where run_id = ? order by sequence', id);
+    const rows = this.rows('select sequence, update_json from run_events where run_id = ? order by sequence', id);
     return rows.map((row) => ({
       sequence: Number(row['sequence']),
       update: JSON.parse(String(row['update_json'])) as RunUpdate,
@@ -127,59 +69,29 @@ export class KilledGateway {
 
   /** Types of the audit's records about a run, in order; without an id, of all. */
   audited(id?: string): readonly string[] {
-    return this.#auditLines().flatMap((line) => {
-      if (!line.startsWith('{') || !line.endsWith('}')) return [];
-      const { type, subject } = JSON.parse(line) as { type: string; subject?: string };
-      return id === undefined || subject === id ? [type.replace('dev.plumbline.', '')] : [];
-    });
+    const records = this.auditRecords().filter(({ subject }) => id === undefined || subject === id);
+    return records.map(({ type }) => type.replace('dev.plumbline.', ''));
   }
 
   get auditText(): string {
-    return this.#auditLines().join('\n');
+    return this.auditLines().join('\n');
   }
 
   /** Which tasks really ran, a line each time. */
   ran(): readonly string[] {
-    const file = join(this.folder, 'ran');
-    return existsSync(file) ? readFileSync(file, 'utf8').trim().split('\n') : [];
-  }
-
-  exists(...path: string[]): boolean {
-    return existsSync(join(this.folder, ...path));
+    const text = this.text('ran').trim();
+    return text === '' ? [] : text.split('\n');
   }
 
   text(...path: string[]): string {
     return this.exists(...path) ? readFileSync(join(this.folder, ...path), 'utf8') : '';
   }
 
-  async remove(): Promise<void> {
-    await this.kill().catch(() => undefined);
+  override async remove(): Promise<void> {
+    await this.kill();
     for (const { id, attempt } of this.runs())
       for (let number = 1; number <= attempt; number += 1) await endStrays(`${id}.${number}`, { graceMs: 0 });
-    this.#reader?.close();
-    rmSync(this.folder, { recursive: true, force: true });
-  }
-
-  #auditLines(): readonly string[] {
-    const folder = join(this.folder, 'audit');
-    if (!existsSync(folder)) return [];
-    const files = readdirSync(folder)
-      .filter((name) => name.endsWith('.jsonl'))
-      .sort();
-    return files.flatMap((name) => readFileSync(join(folder, name), 'utf8').split('\n'));
-  }
-
-  #query(sql: string, ...values: string[]): Record<string, unknown>[] {
-    if (!this.exists('store.sqlite')) return [];
-    try {
-      this.#reader ??= new DatabaseSync(join(this.folder, 'store.sqlite'), { readOnly: true, timeout: 1_000 });
-      return this.#reader.prepare(sql).all(...values) as Record<string, unknown>[];
-    } catch {
-      // Not made yet, or its owner has just gone.
-      this.#reader?.close();
-      this.#reader = undefined;
-      return [];
-    }
+    await super.remove();
   }
 }
 

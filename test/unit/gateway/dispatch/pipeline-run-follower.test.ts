@@ -26,6 +26,7 @@ class Followed {
   readonly closing = new AbortController();
   readonly ended: string[] = [];
   readonly asked: number[][] = [];
+  readonly askedAt: number[] = [];
   /** Runs of these numbers have ended. */
   readonly over = new Set<number>();
   onEnd: (id: string) => void = () => {};
@@ -35,6 +36,7 @@ class Followed {
     open.push(this);
     const runs = async (_: string, ids: readonly number[]) => {
       this.asked.push([...ids]);
+      this.askedAt.push(this.clock.at);
       const seen = ids.map((id) => ({
         id,
         name: '',
@@ -107,11 +109,13 @@ describe('the follower of pipeline runs', () => {
       world.clock.at += 1_500;
       await new Promise((resolve) => setImmediate(resolve));
     }
-    const { length } = world.asked;
-    const from = world.clock.at;
-    await eventually(() => world.clock.at > from + 600_000, 'ten minutes');
-    const perMinute = ((world.asked.length - length) * 60_000) / (world.clock.at - from);
-    // Each by itself they would be some 250; how they fall together is left to chance.
-    assert.ok(perMinute < 25, `${perMinute} requests a minute for 60 runs`);
+    // From then on the pause of each is the longest, 30 s give or take a tenth; one by one they would be 120 requests a minute.
+    const old = world.clock.at + 500_000;
+    await eventually(() => world.clock.at > old + 600_000, 'ten minutes');
+    const times = world.askedAt.filter((at) => at > old && at <= old + 600_000);
+    const gaps = times.slice(1).map((at, index) => at - (times[index] as number));
+    // Who is due was not among those that were read last, so that then not three fifths of its pause were over.
+    assert.ok(Math.min(...gaps) >= 0.4 * 27_000, gaps.join());
+    assert.ok(times.length >= 600_000 / 33_000 - 1, String(times.length));
   });
 });
