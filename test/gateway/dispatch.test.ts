@@ -26,21 +26,25 @@ const PIPELINES = {
   },
 };
 
+async function served(
+  azure: ScriptedAzureDevOps,
+  config: object,
+  environment: Readonly<Record<string, string>>,
+): Promise<ServedGateway> {
+  const policy = { pipelines: PIPELINES, bindings: [BINDING] };
+  const gateway = new ServedGateway({ config: { network: azure.network, ...config }, policy, environment });
+  await gateway.start();
+  return gateway;
+}
+
 /** A gateway as it is served, with a managed identity, before an Azure DevOps that does as the test says. */
 describe('a served gateway that queues pipelines', () => {
   let azure: ScriptedAzureDevOps;
   let gateway: ServedGateway;
   before(async () => {
     azure = await ScriptedAzureDevOps.start();
-    gateway = new ServedGateway({
-      config: {
-        network: azure.network,
-        azureDevOps: [{ organization: 'Fabrikam', projects: ['demo'], identity: { kind: 'managed' } }],
-      },
-      policy: { pipelines: PIPELINES, bindings: [BINDING] },
-      environment: azure.environment,
-    });
-    await gateway.start();
+    const organization = { organization: 'Fabrikam', projects: ['demo'], identity: { kind: 'managed' } };
+    gateway = await served(azure, { azureDevOps: [organization] }, azure.environment);
   });
   after(async () => {
     await gateway?.close();
@@ -199,7 +203,7 @@ describe('a served gateway that queues pipelines', () => {
     assert.match(metrics, /plumbline_pipeline_requests_total\{result="queued"\} \d/);
     assert.match(metrics, /plumbline_pipeline_runs\{state="queued"\} \d/);
     const { checks } = await told(await fetch(`${gateway.url}/readyz`));
-    assert.ok(checks.some(({ name }: { name: string }) => name === 'azureDevOps'));
+    assert.ok(checks.some(({ name }) => name === 'azureDevOps'));
     const { paths } = await told(await fetch(`${gateway.url}/v1/openapi.json`));
     assert.ok(paths[`${PATH}/{id}/outcome`]);
   });
@@ -235,16 +239,11 @@ describe('a served gateway whose identity cannot be used', () => {
   let gateway: ServedGateway;
   before(async () => {
     azure = await ScriptedAzureDevOps.start();
-    gateway = new ServedGateway({
-      config: {
-        network: azure.network,
-        identity: { kind: 'managed' },
-        azureDevOps: [{ organization: 'fabrikam', identity: { kind: 'default' } }],
-      },
-      policy: { pipelines: PIPELINES, bindings: [BINDING] },
-      environment: { AZURE_CLIENT_SECRET: 'canary-of-a-stored-secret' },
-    });
-    await gateway.start();
+    const config = {
+      identity: { kind: 'managed' },
+      azureDevOps: [{ organization: 'fabrikam', identity: { kind: 'default' } }],
+    };
+    gateway = await served(azure, config, { AZURE_CLIENT_SECRET: 'canary-of-a-stored-secret' });
   });
   after(async () => {
     await gateway?.close();
@@ -265,9 +264,24 @@ describe('a served gateway whose identity cannot be used', () => {
   });
 });
 
-// biome-ignore lint/suspicious/noExplicitAny: whatever was answered
-function told(answer: Response): Promise<any> {
-  return answer.json();
+/** What the tests read of answers; each has some of it. */
+interface Told {
+  readonly id: string;
+  readonly state: string;
+  readonly tags: string;
+  readonly sharedId: string;
+  readonly ref: string;
+  readonly templateParameters: readonly string[];
+  readonly run: { readonly id: number };
+  readonly code: string;
+  readonly reason: string;
+  readonly detail: string;
+  readonly checks: readonly { readonly name: string }[];
+  readonly paths: Readonly<Record<string, unknown>>;
+}
+
+function told(answer: Response): Promise<Told> {
+  return answer.json() as Promise<Told>;
 }
 
 function filesBelow(folder: string): readonly string[] {

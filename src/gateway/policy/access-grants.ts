@@ -1,6 +1,6 @@
 import type { JsonValue } from '#core/json.ts';
 import type { Caller } from '../auth/caller.ts';
-import type { DecisionReason } from './policy.ts';
+import type { PolicyAnswer } from './policy-answer.ts';
 
 /** A user of an Airflow as whom callers of a binding may act. */
 export interface AirflowGrant {
@@ -50,19 +50,10 @@ export interface PipelinePermission {
   readonly evidence?: Readonly<Record<string, boolean>> | undefined;
 }
 
-/** The answer of the policy about anything but a run of Luigi, with the meaning that `Decision` gives the same fields. */
-export interface GrantDecision<Grant> {
-  readonly allowed: boolean;
-  readonly wouldAllow: boolean;
-  readonly mode: 'report' | 'enforce';
-  readonly binding?: string | undefined;
+/** The answer of the policy about anything but a run of Luigi. */
+export interface GrantDecision<Grant> extends PolicyAnswer {
   /** Only when allowed. */
   readonly grant?: Grant | undefined;
-  readonly reasons: readonly DecisionReason[];
-  /** SHA-256 of the policy's bytes, hexadecimal. */
-  readonly policy: string;
-  /** Milliseconds since the epoch; the binding's `until`. */
-  readonly until?: number | undefined;
 }
 
 export type AirflowDecision = GrantDecision<AirflowGrant>;

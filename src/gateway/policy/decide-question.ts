@@ -1,7 +1,8 @@
 import type { Caller, VerifiedToken } from '../auth/caller.ts';
 import type { Binding, DenyRule } from './binding.ts';
 import { bindingChecks, denyChecks } from './binding-checks.ts';
-import { type Decision, type DecisionReason, LEGACY_ISSUER } from './policy.ts';
+import { type Decision, LEGACY_ISSUER } from './policy.ts';
+import type { DecisionReason } from './policy-answer.ts';
 import type { Mode } from './policy-document.ts';
 import type { PolicyParts } from './policy-parts.ts';
 import type { Asker, Candidate, Question } from './question.ts';

@@ -1,4 +1,4 @@
-import type { DecisionReason } from './policy.ts';
+import type { DecisionReason } from './policy-answer.ts';
 
 /** What came out of an example, and whether that is what it says. */
 export interface ExampleOutcome {

@@ -10,6 +10,7 @@ import type {
   PipelinePermission,
 } from './access-grants.ts';
 import type { AnonymousPermission, LuigidPermission } from './luigid-access.ts';
+import type { PolicyAnswer } from './policy-answer.ts';
 import type { Role } from './role.ts';
 import type { TaskDecision } from './task-identity.ts';
 
@@ -26,30 +27,9 @@ export interface RunPermission {
   readonly evidence?: Readonly<Record<string, boolean>> | undefined;
 }
 
-/** One step of the way to a decision, for `policy explain` and the audit: never a parameter's value. */
-export interface DecisionReason {
-  /** Stable, e.g. `no-binding`, `deny-rule`, `claim-mismatch`, `module`, `parameter`, `require-ref-protected`, `outside-period`. */
-  readonly reason: string;
-  /** Name of the binding or deny rule. */
-  readonly rule?: string | undefined;
-  /** e.g. `claim prj_id`, `parameter date`. */
-  readonly field?: string | undefined;
-}
-
-/** The answer of the policy. Default deny; a deny rule wins over every binding. */
-export interface Decision {
-  /** What holds: with `mode: report` a binding's refusal lets the run pass. */
-  readonly allowed: boolean;
-  /** What enforcement says, also where it only reports. */
-  readonly wouldAllow: boolean;
-  readonly mode: 'report' | 'enforce';
-  readonly binding?: string | undefined;
+/** The answer of the policy about a run of Luigi. */
+export interface Decision extends PolicyAnswer {
   readonly role?: Role | undefined;
-  readonly reasons: readonly DecisionReason[];
-  /** SHA-256 of the policy's bytes, hexadecimal. */
-  readonly policy: string;
-  /** Milliseconds since the epoch; the binding's `until`, after which the permission is gone. */
-  readonly until?: number | undefined;
 }
 
 /** A policy file that was read, checked and compiled. Immutable. */

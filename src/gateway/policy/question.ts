@@ -1,5 +1,6 @@
 import type { Binding } from './binding.ts';
-import type { DecisionReason, RunPermission } from './policy.ts';
+import type { RunPermission } from './policy.ts';
+import type { DecisionReason } from './policy-answer.ts';
 import type { Check } from './role-checks.ts';
 
 /** What a binding can give, by the name of its list in the file. */

@@ -5,7 +5,7 @@ import { callerChecks } from './binding-checks.ts';
 import { isAnonymousDenied } from './decide-anonymous.ts';
 import { type ExampleOutcome, inWords } from './example-outcome.ts';
 import { type ExampleTime, exampleTime } from './example-time.ts';
-import type { DecisionReason } from './policy.ts';
+import type { DecisionReason } from './policy-answer.ts';
 import type { ExampleEntry } from './policy-document.ts';
 import type { PolicyParts } from './policy-parts.ts';
 

@@ -8,7 +8,7 @@ import { type ExampleOutcome, inWords } from './example-outcome.ts';
 import { type ExampleSubject, exampleSubject } from './example-subject.ts';
 import { type ExampleTime, exampleTime } from './example-time.ts';
 import { familyChecks } from './family-checks.ts';
-import type { DecisionReason } from './policy.ts';
+import type { DecisionReason } from './policy-answer.ts';
 import type { BindingEntry, ExampleEntry } from './policy-document.ts';
 import type { PolicyParts } from './policy-parts.ts';
 import type { Asker, Candidate } from './question.ts';

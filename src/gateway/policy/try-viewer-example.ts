@@ -4,7 +4,7 @@ import { knowsPerson, permissionOf } from './decide-viewer.ts';
 import { type ExampleOutcome, inWords } from './example-outcome.ts';
 import { exampleTime } from './example-time.ts';
 import { isInNamespaces, type LuigidPermission, type Namespaces } from './luigid-access.ts';
-import type { DecisionReason } from './policy.ts';
+import type { DecisionReason } from './policy-answer.ts';
 import type { ViewerExampleEntry } from './policy-document.ts';
 import type { PolicyParts } from './policy-parts.ts';
 
