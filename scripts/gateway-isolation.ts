@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process';
-import { chownSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
+import { chownSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
 import { whyNoUsers } from '#gateway/launch/switching-users.ts';
 import { ROOT } from './repository.ts';
 
@@ -25,20 +25,31 @@ export function isolationOf(user: UnixUser | undefined, why = ''): Isolation {
   return { user, words };
 }
 
-/** A user that workers can run as: root switches users, and the user must be able to start this Python and to write below the folder. */
-export function isolationHere(python: string, folder: string): Isolation {
+/** What workers of a gateway on this machine need. */
+export interface WorkerPlace {
+  /** A Python with Luigi. */
+  readonly python: string;
+  /** What Node runs as the gateway: the worker's module lies beside it. */
+  readonly program: string;
+  /** They write below it. */
+  readonly folder: string;
+}
+
+/** A user that workers can run as: root switches users, and the user must be able to start this Python, to read the code and to write. */
+export function isolationHere(place: WorkerPlace): Isolation {
   const unable = whyNoUsers();
   if (unable !== undefined) return isolationOf(undefined, unable);
   const users = CANDIDATES.flatMap((name) => unixUser(name) ?? []);
-  const able = users.find((user) => canWork(user, python, folder));
-  const why = `there is no user ${CANDIDATES.join(' or ')} that can start ${python}, read ${ROOT} and write below ${folder}`;
+  const able = users.find((user) => canWork(user, place));
+  const read = codeOf(place).join(' and ');
+  const why = `there is no user ${CANDIDATES.join(' or ')} that can start ${place.python}, read ${read} and write below ${place.folder}`;
   return isolationOf(able, why);
 }
 
 /** Of these Pythons the first that another user can start: some lie in the home of root. Without such a one the first. */
-export function workerPython(pythons: readonly string[], folder: string): string {
-  mkdirSync(folder, { recursive: true });
-  const found = pythons.find((python) => isolationHere(python, folder).user !== undefined) ?? pythons[0];
+export function workerPython(pythons: readonly string[], place: Omit<WorkerPlace, 'python'>): string {
+  mkdirSync(place.folder, { recursive: true });
+  const found = pythons.find((python) => isolationHere({ ...place, python }).user !== undefined) ?? pythons[0];
   if (found === undefined) throw new Error('There is no Python with Luigi: "npm run setup -- luigi" prepares one.');
   return found;
 }
@@ -51,16 +62,29 @@ export function unixUser(name: string): UnixUser | undefined {
   return uid === undefined ? undefined : { name, uid: Number(uid), gid: Number(gid) };
 }
 
-function canWork({ uid, gid }: UnixUser, python: string, folder: string): boolean {
-  const place = mkdtempSync(join(folder, 'try-'));
+/** The worker's module, and the code of the example. */
+function codeOf({ program }: WorkerPlace): readonly string[] {
+  const built = join(dirname(program), 'worker');
+  const worker = existsSync(built) ? built : resolve(ROOT, 'src/worker');
+  return [join(worker, 'plumbline_luigi'), resolve(ROOT, 'examples/quickstart/retail')];
+}
+
+const TRIES = `
+import luigi, os, sys
+open("written", "w").close()
+for folder in sys.argv[1:]:
+    for entry in os.scandir(folder):
+        entry.is_file() and open(entry.path).close()
+`;
+
+/** The checkout may be in somebody's home, and who made its files may have kept them to themselves. */
+function canWork({ uid, gid }: UnixUser, place: WorkerPlace): boolean {
+  const folder = mkdtempSync(join(place.folder, 'try-'));
   try {
-    chownSync(place, uid, gid);
-    // The worker's module and the example's code lie in this checkout, which may be in somebody's home.
-    const code = `import luigi, os; open('written', 'w').close(); os.listdir(${JSON.stringify(ROOT)})`;
-    return (
-      spawnSync(python, ['-c', code], { uid, gid, cwd: place, env: { HOME: place }, stdio: 'ignore' }).status === 0
-    );
+    chownSync(folder, uid, gid);
+    const as = { uid, gid, cwd: folder, env: { HOME: folder }, stdio: 'ignore' } as const;
+    return spawnSync(place.python, ['-c', TRIES, ...codeOf(place)], as).status === 0;
   } finally {
-    rmSync(place, { recursive: true, force: true });
+    rmSync(folder, { recursive: true, force: true });
   }
 }

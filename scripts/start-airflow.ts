@@ -129,11 +129,20 @@ export class AirflowServer {
 
   /** As a service manager would: on SQLite, which no production has, a scheduler that meets a locked database ends. */
   #startAgain(part: string, child: ChildProcess): void {
+    if (this.#parts.get(part) !== child) return;
+    // What it started would work beside what its successor starts; and its number may soon be somebody else's.
+    endGroup(child.pid, 'SIGKILL');
+    if (child.pid !== undefined) this.#watch.isGone(child.pid);
     const deaths = (this.#deaths.get(part) ?? 0) + 1;
     this.#deaths.set(part, deaths);
     if (deaths > MOST_DEATHS) return;
     const again = () => this.#parts.get(part) === child && this.start(part);
     setTimeout(again, 1_000).unref();
+  }
+
+  /** The process that is a part now; `undefined` while the part is stopped. */
+  processOf(part: string): ChildProcess | undefined {
+    return this.#parts.get(part);
   }
 
   /** Ends a part with everything that it started. */

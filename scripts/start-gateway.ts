@@ -37,7 +37,7 @@ export async function startGateway(args: readonly string[]): Promise<void> {
   const stopped = interruption();
   const { program } = await buildGateway();
   const pythons = preparedVersions(ROOT, 'luigi').map((version) => pythonOf(ROOT, 'luigi', version));
-  const python = workerPython(pythons, folder);
+  const python = workerPython(pythons, { program, folder });
   const gateway = await startLocalGateway({ folder, python, program, luigid: 'socket' });
   try {
     const proof = pipelineProof(gateway.azure);

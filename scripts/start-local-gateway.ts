@@ -71,11 +71,13 @@ async function startAll(
   options: LocalGatewayOptions,
   running: (() => Promise<unknown>)[],
 ): Promise<Omit<LocalGateway, 'close'>> {
-  const { folder, python, between = async (_part, url) => url } = options;
+  const { folder, python, program, between = async (_part, url) => url } = options;
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder, { recursive: true, mode: 0o755 });
   const isolation =
-    options.isolation === 'none' ? isolationOf(undefined, 'it was asked for') : isolationHere(python, folder);
+    options.isolation === 'none'
+      ? isolationOf(undefined, 'it was asked for')
+      : isolationHere({ python, program, folder });
   const [port, metricsPort] = [await freePort(), await freePort()];
   const url = `http://127.0.0.1:${port}`;
   const azure = await startLocalAzure(
@@ -104,7 +106,7 @@ async function startAll(
     },
   });
   options.prepare?.(files);
-  const started = { url, files, program: options.program, environment: machineIdentity(azure) };
+  const started = { url, files, program, environment: machineIdentity(azure) };
   let child = await serveGateway(started);
   const stop = (signal: NodeJS.Signals = 'SIGTERM') => endGateway(child, signal);
   running.push(() => stop());

@@ -25,6 +25,15 @@ describe('the Airflow under test', function () {
     assert.deepEqual(files, ['answers_broken.py']);
   });
 
+  it('has a part started again that ends by itself, and goes on', async () => {
+    const before = airflow.server.processOf('scheduler');
+    before?.kill('SIGKILL');
+    await airflow.truth.trigger('three', 'after-a-death');
+    await airflow.truth.runIs('three', 'after-a-death', ['success']);
+    assert.equal(before?.signalCode, 'SIGKILL');
+    assert.notEqual(airflow.server.processOf('scheduler')?.pid, before.pid);
+  });
+
   it('lets nobody but its administrator do what an administrator does', async () => {
     const run = { dag_run_id: 'forbidden', conf: {}, ...(airflow.line === '3' && { logical_date: null }) };
     const refused = await airflow.as('viewer').ask('POST', '/dags/three/dagRuns', run);

@@ -83,9 +83,9 @@ export function describeEngine<Request extends { readonly id: string }>(
       const alive = await under.engine.find(id, signal);
       assert.deepEqual(alive?.ref, ref);
       assert.ok(alive && ['queued', 'running'].includes(alive.state));
-      await under.engine.cancel(ref, 'deadline');
+      await under.engine.cancel(ref, 'cancelled');
       await end(under.engine, ref);
-      assert.equal((await under.other().find(id, signal))?.state, 'deadline');
+      assert.equal((await under.other().find(id, signal))?.state, 'cancelled');
     });
 
     it('tells every transition in order, and the outcome last', async () => {
@@ -180,8 +180,8 @@ export function describeEngine<Request extends { readonly id: string }>(
       const { survivesCaller } = under.engine.capabilities;
       assert.deepEqual(found?.ref, ref);
       assert.equal(found && ['queued', 'running'].includes(found.state), survivesCaller);
-      await under.engine.cancel(ref, 'deadline');
-      if (survivesCaller) assert.equal((await end(under.engine, ref)).outcome.state, 'deadline');
+      await under.engine.cancel(ref, 'cancelled');
+      if (survivesCaller) assert.equal((await end(under.engine, ref)).outcome.state, 'cancelled');
     });
 
     it('knows the graph of a run', async () => {
