@@ -11,7 +11,7 @@ export function airflowSettings(options: AirflowOptions, port: number): Record<s
   const common = {
     AIRFLOW_HOME: folder,
     // Of SQLite's own five seconds of patience a busy machine has little left: a scheduler that meets a locked database ends (and is started again).
-    AIRFLOW__DATABASE__SQL_ALCHEMY_CONN: `sqlite:///${join(folder, 'airflow.db')}?timeout=30`,
+    ...databaseOf(folder, 30),
     PYTHONWARNINGS: 'ignore',
     PYTHONDONTWRITEBYTECODE: '1',
     AIRFLOW__CORE__DAGS_FOLDER: dags,
@@ -26,6 +26,19 @@ export function airflowSettings(options: AirflowOptions, port: number): Record<s
     AIRFLOW__USAGE_DATA_COLLECTION__ENABLED: 'False',
   };
   return { ...common, ...(line === '3' ? settingsOf3(options, port) : settingsOf2(port)) };
+}
+
+/**
+ * What one part has of its own. Airflow 3's API server writes its log of actions from its event loop (3.3.2, `action_logging`): when
+ * another request has written and is to commit, which needs that loop, nobody gets an answer until the patience is over.
+ */
+export function settingsOfPart({ line, folder }: AirflowOptions, part: string): Record<string, string> {
+  return line === '3' && part === 'api-server' ? databaseOf(folder, 2) : {};
+}
+
+/** @param patience seconds for which a write waits for another one */
+function databaseOf(folder: string, patience: number): Record<string, string> {
+  return { AIRFLOW__DATABASE__SQL_ALCHEMY_CONN: `sqlite:///${join(folder, 'airflow.db')}?timeout=${patience}` };
 }
 
 function settingsOf3({ folder, auth }: AirflowOptions, port: number): Record<string, string> {

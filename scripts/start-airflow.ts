@@ -5,7 +5,7 @@ import { copyFileSync, existsSync, mkdirSync, openSync, readFileSync, renameSync
 import { dirname, join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { airflowSettings } from './airflow-settings.ts';
+import { airflowSettings, settingsOfPart } from './airflow-settings.ts';
 import { AIRFLOW_ROLES, AIRFLOW_USERS } from './airflow-users.ts';
 import { endGroup } from './end-group.ts';
 import { groupsOfChildren, ProcessWatch } from './process-watch.ts';
@@ -118,7 +118,7 @@ export class AirflowServer {
     const log = openSync(join(this.folder, 'logs', `${part}.log`), 'a');
     const child = spawn(this.#program(), [part, ...(ARGUMENTS[part] ?? [])], {
       cwd: this.folder,
-      env: this.environment,
+      env: { ...this.environment, ...settingsOfPart(this.#options, part) },
       stdio: ['ignore', log, log],
       detached: true,
     });
