@@ -71,19 +71,19 @@ function codeOf({ program }: WorkerPlace): readonly string[] {
 
 const TRIES = `
 import luigi, os, sys
-open("written", "w").close()
-for folder in sys.argv[1:]:
+open(os.path.join(sys.argv[1], "written"), "w").close()
+for folder in sys.argv[2:]:
     for entry in os.scandir(folder):
         entry.is_file() and open(entry.path).close()
 `;
 
-/** The checkout may be in somebody's home, and who made its files may have kept them to themselves. */
+/** The checkout may be in somebody's home, and who made its files or folders may have kept them to themselves. */
 function canWork({ uid, gid }: UnixUser, place: WorkerPlace): boolean {
   const folder = mkdtempSync(join(place.folder, 'try-'));
   try {
     chownSync(folder, uid, gid);
-    const as = { uid, gid, cwd: folder, env: { HOME: folder }, stdio: 'ignore' } as const;
-    return spawnSync(place.python, ['-c', TRIES, ...codeOf(place)], as).status === 0;
+    const as = { uid, gid, cwd: '/', env: { HOME: folder }, stdio: 'ignore' } as const;
+    return spawnSync(place.python, ['-c', TRIES, folder, ...codeOf(place)], as).status === 0;
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }

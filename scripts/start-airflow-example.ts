@@ -1,5 +1,5 @@
 // npm start -- airflow [--check]: a real Airflow 3, the gateway that gives tokens for it, and a pipeline that runs one of its DAGs.
-import { rmSync } from 'node:fs';
+import { mkdirSync, rmSync } from 'node:fs';
 import { join, relative, resolve } from 'node:path';
 import { buildGateway } from './build-gateway.ts';
 import { checkAirflowExample } from './check-airflow-example.ts';
@@ -28,6 +28,8 @@ export async function startAirflowExample(args: readonly string[]): Promise<void
     return;
   }
   rmSync(OUT, { recursive: true, force: true });
+  // The world below it is for this user alone; beside it other commands have folders that workers of other users must reach.
+  mkdirSync(OUT, { recursive: true });
   const [{ program }] = await Promise.all([buildGateway(), packageExtension()]);
   console.log('Airflow 3 comes up on this machine; that takes about 20 seconds.');
   const world = await startAirflowWorld({

@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
-import { resolve } from 'node:path';
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { isolationHere, workerPython } from '../../scripts/gateway-isolation.ts';
+import { preparedVersions, pythonOf } from '../../scripts/python-environments.mjs';
 import { ROOT } from '../../scripts/repository.ts';
 
 describe('npm start -- gateway', () => {
@@ -41,6 +44,25 @@ describe('npm start -- gateway', () => {
     } finally {
       first.kill();
       await exited;
+    }
+  });
+
+  it('gives workers no user who cannot get to their folder', () => {
+    const above = mkdtempSync(join(tmpdir(), 'plumbline-closed-'));
+    const folder = join(above, 'gateway');
+    mkdirSync(folder, { mode: 0o755 });
+    const place = { program: resolve(ROOT, 'src/cli/main.ts'), folder };
+    try {
+      chmodSync(above, 0o755);
+      const pythons = preparedVersions(ROOT, 'luigi').map((version) => pythonOf(ROOT, 'luigi', version));
+      // One that another user can start, where there is one: then only the folder makes the difference.
+      const python = workerPython(pythons, place);
+      chmodSync(above, 0o700);
+      const { user, words } = isolationHere({ ...place, python });
+      assert.equal(user, undefined, words);
+      assert.match(words, /^none: /);
+    } finally {
+      rmSync(above, { recursive: true });
     }
   });
 
