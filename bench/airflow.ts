@@ -20,8 +20,8 @@ const GOALS = {
   waiting: { requests: 24, endMs: 1_000 },
   polling: { requests: 75, endMs: 5_000, intervalMs: 10_000 },
 } as const;
-/** Seconds for which the runs last that are followed at the same time: ten minutes in the middle; their ends lie apart, so that a loop meets each at another moment. */
-const LENGTHS = { long: [574, 587, 600, 613, 626], short: [40, 53, 67] } as const;
+/** Seconds for which the runs last that are followed at the same time: their ends lie apart, so that a loop meets each at another moment. */
+const LENGTHS = { long: [600, 613, 627, 641, 656], short: [40, 53, 67] } as const;
 const CURL_EVERY_SECONDS = 5;
 /** A look at the state of runs, as opposed to their task instances and logs. */
 const STATUS = /\/dagRuns\/(list$|[^/]+(\/wait\?.*)?$)/;
