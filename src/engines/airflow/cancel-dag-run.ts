@@ -33,7 +33,7 @@ const MOST_LOGS = 10;
 
 /**
  * Stops a run: its note says that we do, then it is set to failed. A run that ends in success all the same, as one with a teardown does,
- * is set to failed once more.
+ * or that goes on because the scheduler wrote over its state, is set to failed once more.
  *
  * `stopped` is answered only when the run has ended and so has the process of every task that was ended with it. Airflow calls a
  * task failed before its worker has heard of it; that the process is gone is read off the task's log ({@link saysProcessEnded}). What
@@ -126,12 +126,25 @@ class Ending {
   }
 
   async confirmed(set: AirflowRun): Promise<'stopped' | 'requested'> {
+    if (!(await this.#end(set))) return 'requested';
+    const isGone = await this.#processesEnd();
+    return (await this.#staysEnded()) && isGone ? 'stopped' : 'requested';
+  }
+
+  async #processesEnd(): Promise<boolean> {
     const { before, until } = this.#run;
-    const ended = await this.#end(set);
-    if (!ended || before === undefined) return 'requested';
+    if (before === undefined) return false;
     const open = new Set(await this.#ended(before));
-    if (open.size > MOST_LOGS) return 'requested';
-    return (await this.#poll(until, () => this.#areGone(open))) ? 'stopped' : 'requested';
+    return open.size <= MOST_LOGS && this.#poll(until, () => this.#areGone(open));
+  }
+
+  /** A scheduler that has just taken the run up can write over the state: then it is set once more. */
+  async #staysEnded(): Promise<boolean> {
+    const { api, name, signal } = this.#run;
+    const run = await api.run(name.dagId, name.runId, signal);
+    if (run === undefined || isTerminal(run.state)) return true;
+    await api.setState(name, 'failed', signal);
+    return false;
   }
 
   /** Whether the run has ended; one that ends in success is asked once more, or it would look as if nobody had stopped it. */

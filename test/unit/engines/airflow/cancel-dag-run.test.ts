@@ -54,6 +54,16 @@ for (const line of RECORDED_LINES) {
       assert.deepEqual(states(), [{ state: 'failed' }, { state: 'failed' }]);
     });
 
+    it('is asked once more when the scheduler has written over its state', async () => {
+      const running = { like: 'stopping', body: { state: 'running' } };
+      server
+        .on(`PATCH ${RUN}`, { like: 'stopping', body: { state: 'failed' } })
+        .on(`GET ${RUN}`, running)
+        .on(LOG, 'killedLog');
+      assert.equal(await stop(), 'requested');
+      assert.deepEqual(states(), [{ state: 'failed' }, { state: 'failed' }]);
+    });
+
     it('is only asked when the log does not say so', async () => {
       for (const log of [
         'logMissing',
