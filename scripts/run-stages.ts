@@ -12,7 +12,7 @@ const AT_ONCE = 2;
 /** One more where some stages mostly wait for a server. */
 export const WITH_WAITING_STAGES = 3;
 /** A stage that takes longer hangs. */
-const STAGE_LIMIT_MS = 14 * 60_000;
+const STAGE_LIMIT_MS = 25 * 60_000;
 
 /** Ctrl-C and a polite kill end what runs and begin nothing more. */
 const interruption = new AbortController();

@@ -15,7 +15,7 @@ export interface Stage {
   readonly counts: (output: string) => TestCounts;
   /** The runner keeps temporary files when it ends; it gets a folder of its own, which is removed. */
   readonly leavesFiles?: boolean;
-  /** Milliseconds after which it is taken to hang; 14 minutes when it does not say. */
+  /** Milliseconds after which it is taken to hang; 25 minutes when it does not say. */
   readonly limitMs?: number;
   /** Everything that it prints is shown, not only what failed. */
   readonly told?: boolean;
