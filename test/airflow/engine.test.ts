@@ -48,6 +48,12 @@ async function underTest(airflow: AirflowUnderTest, api: AirflowApi): Promise<En
       const engine = new ManyDags({ api, queuedMs: 2_000 });
       return { engine, request: requestOf('flow_one_at_a_time', id), why: /max_active_runs is 1/ };
     },
+    // A scheduler that is busy or starts again can send a task a second time, which Airflow counts.
+    attempts: async ({ handle }) => {
+      const [dag = '', ...run] = handle.split('/');
+      const tasks = await airflow.truth.tasks(dag, run.join('/'));
+      return Object.fromEntries(tasks.map(({ task_id, try_number }) => [task_id, try_number]));
+    },
     close: async () => {
       if (await airflow.truth.run('flow_one_at_a_time', holding)) {
         await airflow.truth.setState('flow_one_at_a_time', holding, 'failed');
