@@ -99,7 +99,7 @@ describe(`The REST side of Airflow ${LINE}`, function () {
     const pid = await pidOf(airflow, run.runId);
     const answers: string[] = [];
     while (answers.at(-1) !== 'stopped') {
-      const answer = await cancelDagRun(place, run.runId, 'deadline');
+      const answer = await cancelDagRun(place, run.runId, 'cancelled');
       if (answer === 'stopped') assert.equal(isAlive(pid), false, `told to be stopped while ${pid} was alive`);
       answers.push(answer);
     }

@@ -122,6 +122,7 @@ export function describeEngine<Request extends { readonly id: string }>(
           id,
         );
         assert.ok(startedAt !== undefined && endedAt !== undefined && startedAt <= endedAt, id);
+        assert.ok(attempts >= 1, id);
         assert.equal(attempts, expected === undefined ? 1 : expected[id], id);
       }
     });

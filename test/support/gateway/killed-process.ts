@@ -85,7 +85,7 @@ export abstract class KilledProcess<Run extends { readonly key: string }> {
   }
 
   /** Records of the audit log; one that is half written is left out. */
-  auditRecords<Data = Row>(): readonly { readonly type: string; readonly subject?: string; readonly data: Data }[] {
+  auditRecords(): readonly { readonly type: string; readonly subject?: string; readonly data: Row }[] {
     const whole = this.auditLines().filter((line) => line.startsWith('{') && line.endsWith('}'));
     return whole.map((line) => JSON.parse(line));
   }
