@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { endGroup } from '../../scripts/end-group.ts';
+import { groupsOfChildren } from '../../scripts/process-watch.ts';
 import { type AirflowUnderTest, airflowUnderTest } from '../support/airflow/airflow-under-test.ts';
 import { FaultProxy } from '../support/airflow/fault-proxy.ts';
 
@@ -27,10 +29,14 @@ describe('the Airflow under test', function () {
 
   it('has a part started again that ends by itself, and goes on', async () => {
     const before = airflow.server.processOf('scheduler');
-    before?.kill('SIGKILL');
+    assert.ok(before?.pid !== undefined);
+    // The DAG processor of 2.11's scheduler leads a group of its own and would outlive it.
+    const apart = groupsOfChildren(before.pid);
+    before.kill('SIGKILL');
+    for (const group of apart) endGroup(group, 'SIGKILL');
     await airflow.truth.trigger('three', 'after-a-death');
     await airflow.truth.runIs('three', 'after-a-death', ['success']);
-    assert.equal(before?.signalCode, 'SIGKILL');
+    assert.equal(before.signalCode, 'SIGKILL');
     assert.notEqual(airflow.server.processOf('scheduler')?.pid, before.pid);
   });
 
